@@ -1,0 +1,85 @@
+//! One run of a stage as a value: [`Action`] goes to the child process as a file, [`Event`]s come back as lines of
+//! JSON on its standard output, and a [`Report`] is the file it writes last.
+
+use crate::Error;
+use crate::format::Lineage;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Version of the action, event and report formats.
+pub const ACTION_SCHEMA: u32 = 1;
+
+/// All that a stage run needs, self-contained, so that another machine could run it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    pub schema: u32,
+    /// The stage's name in the pipeline.
+    pub stage: String,
+    pub kind: String,
+    /// Every param of the kind, defaults filled in, typed.
+    pub params: BTreeMap<String, serde_json::Value>,
+    pub inputs: BTreeMap<String, Vec<Artifact>>,
+    pub seed: u64,
+    /// How many threads the run may use; results never depend on it.
+    pub threads: usize,
+    /// `cpu`, `cuda:0`, `wgpu:0`, ...
+    pub device: String,
+    /// An empty folder on the cache's file system; output `x` goes to `<scratch>/x/`.
+    pub scratch: PathBuf,
+    /// Where the report is written, last.
+    pub report: PathBuf,
+    pub lineage: Option<Lineage>,
+}
+
+/// An input as a stage run sees it: where it lies and what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// `small`, `dataset.masks`, or the source's name.
+    pub name: String,
+    /// A file or a folder, read-only.
+    pub path: PathBuf,
+    /// Digest of the part that the kind reads (hex).
+    pub digest: String,
+}
+
+/// What a running stage says; one line of JSON each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// So many of so many are done.
+    Progress { done: u64, total: u64, unit: String },
+    /// A sentence worth telling.
+    Note(String),
+}
+
+/// An item of a per-item stage: its id, the digest of what went in, and the digest of what came out (hex).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    pub id: String,
+    pub input: String,
+    pub output: String,
+}
+
+/// How a stage run ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Done,
+    Failed(Error),
+    /// A panic: a bug in plantpipe, with its message.
+    Bug(String),
+}
+
+/// The file that proves that a run ended: without it, it did not.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    pub schema: u32,
+    pub outcome: Outcome,
+    /// Per-item records, sorted by id; empty for a stage that is not per-item.
+    pub items: Vec<Item>,
+}

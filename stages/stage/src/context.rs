@@ -1,0 +1,128 @@
+//! What a stage's `run` is handed: [`Context`], its params, inputs, outputs and voice.
+
+use crate::format::Lineage;
+use crate::{Action, Artifact, Error, Event, IoContext, Item, Result};
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// One run of one stage, seen from inside.
+pub struct Context<'a> {
+    action: &'a Action,
+    items: Mutex<Vec<Item>>,
+    tell: Box<dyn Fn(Event) + Send + Sync + 'a>,
+}
+
+impl<'a> Context<'a> {
+    /// A context for `action` whose events go to `tell`.
+    pub fn new(action: &'a Action, tell: impl Fn(Event) + Send + Sync + 'a) -> Self {
+        Self { action, items: Mutex::new(Vec::new()), tell: Box::new(tell) }
+    }
+
+    /// The params as the kind's own struct (derive `Deserialize` with `deny_unknown_fields`).
+    ///
+    /// # Errors
+    /// When the struct and the kind's param table disagree.
+    pub fn params<P: DeserializeOwned>(&self) -> Result<P> {
+        let map = self.action.params.clone().into_iter().collect::<serde_json::Map<_, _>>();
+        serde_json::from_value(map.into())
+            .map_err(|error| Error::new(format!("params of kind `{}`: {error}", self.action.kind)))
+    }
+
+    /// The single artifact of a required input.
+    ///
+    /// # Panics
+    /// When the kind declares no such required input: a bug in the kind.
+    #[must_use]
+    pub fn input(&self, name: &str) -> &Artifact {
+        self.optional(name).unwrap_or_else(|| panic!("kind `{}` has no required input `{name}`", self.action.kind))
+    }
+
+    /// The single artifact of an optional input.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<&Artifact> {
+        self.inputs(name).first()
+    }
+
+    /// Every artifact of an input, in the order the pipeline names them.
+    #[must_use]
+    pub fn inputs(&self, name: &str) -> &[Artifact] {
+        self.action.inputs.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The folder of an output, made if need be.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn output(&self, name: &str) -> Result<PathBuf> {
+        let path = self.action.scratch.join(name);
+        std::fs::create_dir_all(&path).io("make", &path)?;
+        Ok(path)
+    }
+
+    /// The stage's name in the pipeline.
+    #[must_use]
+    pub fn stage(&self) -> &str {
+        &self.action.stage
+    }
+
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.action.seed
+    }
+
+    /// How many threads the run may use.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.action.threads
+    }
+
+    /// `cpu`, `cuda:0`, `wgpu:0`, ...
+    #[must_use]
+    pub fn device(&self) -> &str {
+        &self.action.device
+    }
+
+    /// What lies upstream, for a kind that `uses` it.
+    #[must_use]
+    pub fn lineage(&self) -> Option<&Lineage> {
+        self.action.lineage.as_ref()
+    }
+
+    /// Says that `done` of `total` are done.
+    pub fn progress(&self, done: usize, total: usize, unit: &str) {
+        (self.tell)(Event::Progress { done: done as u64, total: total as u64, unit: unit.to_owned() });
+    }
+
+    /// Says a sentence worth telling.
+    pub fn note(&self, sentence: impl Into<String>) {
+        (self.tell)(Event::Note(sentence.into()));
+    }
+
+    /// Records one item of a per-item stage; any order, any thread.
+    ///
+    /// # Panics
+    /// Never in practice: only if another thread panicked while recording.
+    pub fn record(&self, item: Item) {
+        self.items.lock().expect("no thread panics while recording").push(item);
+    }
+
+    /// The items recorded, sorted by id.
+    ///
+    /// # Panics
+    /// As [`Context::record`].
+    #[must_use]
+    pub fn into_items(self) -> Vec<Item> {
+        let mut items = self.items.into_inner().expect("no thread panics while recording");
+        items.sort_by(|a, b| a.id.cmp(&b.id));
+        items
+    }
+}
+
+/// Writes a whole file, making its folder.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).io("make", folder)?;
+    }
+    std::fs::write(path, bytes).io("write", path)
+}

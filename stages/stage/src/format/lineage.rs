@@ -1,0 +1,44 @@
+//! What lies upstream of a stage, as the report tells it: [`Lineage`]; no time, no host, no absolute path in it.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A pipeline and the ancestors of one of its stages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lineage {
+    /// The pipeline's name.
+    pub pipeline: String,
+    pub profile: Option<String>,
+    pub seed: u64,
+    /// plantpipe's version.
+    pub version: String,
+    /// The stage itself and every ancestor, stages and sources, in topological order.
+    pub ancestors: Vec<Ancestor>,
+}
+
+/// A source or a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ancestor {
+    pub name: String,
+    /// None for a source.
+    pub kind: Option<String>,
+    pub params: BTreeMap<String, serde_json::Value>,
+    /// Input name -> where it comes from.
+    pub inputs: BTreeMap<String, Vec<Edge>>,
+    /// Output name -> digest (hex); a source has one, named `""`; the stage that asks has none yet.
+    pub outputs: BTreeMap<String, String>,
+    /// `cpu`, `cuda`, `wgpu` where results depend on it.
+    pub device: Option<String>,
+    /// Locked versions of the crates it computes with.
+    pub crates: BTreeMap<String, String>,
+}
+
+/// One end of an edge: an output of a stage (`""` for a source).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    pub from: String,
+    pub output: String,
+}

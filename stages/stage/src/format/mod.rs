@@ -1,0 +1,86 @@
+//! The formats that pass between stages: each a folder with the files named here, each with a `schema` version.
+//!
+//! | format | folder holds | type |
+//! | --- | --- | --- |
+//! | `dataset` | `{train,val,test}/images/*.jpg`, `{train,val,test}_label.csv`, perhaps `dataset.json` | [`DatasetCard`], [`LabelTable`] |
+//! | `masks` | `<id>.<label>.png`, 8-bit grey, 0 or 255, as large as the photograph | [`mask_file`] |
+//! | `analysis` | `analysis.json` and pictures | [`Analysis`] |
+//! | `images` | `<id>.jpg` | |
+//! | `multihot` | `multihot.csv` | [`MultiHot`] |
+//! | `shards` | `<split>-NNN.tar`, `index.json` | [`ShardIndex`] |
+//! | `weights` | a `.safetensors` file | |
+//! | `model` | `model.safetensors`, `model.json`, `history.csv` | [`ModelCard`], [`Epoch`] |
+//! | `predictions` | `predictions.csv` | [`Predictions`] |
+//! | `evaluation` | `evaluation.json` | [`Evaluation`] |
+//! | `cams` | `cams.json`, `panels/*.png`, `maps/*.png` | [`Cams`] |
+//! | `report` | `report.md` and pictures | |
+
+mod analysis;
+mod cams;
+mod dataset;
+mod evaluation;
+mod lineage;
+mod model;
+mod multihot;
+mod predictions;
+mod shards;
+
+pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
+pub use cams::{CamMap, CamPanel, Cams, LesionSummary};
+pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, mask_file};
+pub use evaluation::{Baseline, Evaluation, Interval, LabelEvaluation, SplitEvaluation};
+pub use lineage::{Ancestor, Edge, Lineage};
+pub use model::{Epoch, MODEL_HISTORY, MODEL_WEIGHTS, ModelCard, Preprocessing, read_history, write_history};
+pub use multihot::{MultiHot, MultiHotRow};
+pub use predictions::{Prediction, Predictions};
+pub use shards::{Sample, ShardIndex, ShardReader, ShardWriter};
+
+use crate::{Error, IoContext, Result};
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::Path;
+
+/// A format that is one JSON document in a folder.
+pub trait JsonFormat: Serialize + DeserializeOwned {
+    /// The file's name in its folder.
+    const FILE: &'static str;
+    /// The version written, and the only one read.
+    const SCHEMA: u32;
+    /// The version that this document carries.
+    fn schema(&self) -> u32;
+
+    /// Reads `<folder>/<FILE>`.
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(Self::FILE);
+        let text = std::fs::read_to_string(&path).io("read", &path)?;
+        let document: Self = serde_json::from_str(&text).map_err(|error| Error::at(&path, error))?;
+        if document.schema() != Self::SCHEMA {
+            return Err(Error::at(
+                &path,
+                format!("schema {}, but this plantpipe reads {}", document.schema(), Self::SCHEMA),
+            ));
+        }
+        Ok(document)
+    }
+
+    /// Writes `<folder>/<FILE>`, indented, with a newline at the end.
+    fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(Self::FILE);
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| Error::at(&path, error))?;
+        text.push('\n');
+        crate::context::write(&path, text.as_bytes())
+    }
+}
+
+/// Implements [`JsonFormat`] for a struct with a `schema: u32` field.
+macro_rules! json_format {
+    ($type:ty, $file:literal, $schema:literal) => {
+        impl crate::format::JsonFormat for $type {
+            const FILE: &'static str = $file;
+            const SCHEMA: u32 = $schema;
+            fn schema(&self) -> u32 {
+                self.schema
+            }
+        }
+    };
+}
+use json_format;

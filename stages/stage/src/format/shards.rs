@@ -1,0 +1,221 @@
+//! Packed photographs: WebDataset tar shards, reproducible to the byte, and [`ShardIndex`] for random access.
+//!
+//! Each sample is two members, `<id>.jpg` and `<id>.json`, mtime, uid and gid 0, mode 0644. A sample's shard is chosen
+//! by a hash of its id, so one changed photograph rewrites one shard.
+
+use super::{Split, json_format};
+use crate::{Error, IoContext, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// `index.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardIndex {
+    pub schema: u32,
+    /// Sorted; the order of every `targets`.
+    pub labels: Vec<String>,
+    /// Sorted by id.
+    pub samples: Vec<Sample>,
+}
+json_format!(ShardIndex, "index.json", 1);
+
+/// Where a photograph's bytes lie, and what it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    pub id: String,
+    pub split: Split,
+    /// Shard file name.
+    pub shard: String,
+    /// Of the JPEG's first byte in the shard.
+    pub offset: u64,
+    pub length: u64,
+    /// blake3 of the JPEG (hex).
+    pub digest: String,
+    /// 0 or 1, a label each.
+    pub targets: Vec<u8>,
+}
+
+impl ShardIndex {
+    /// The samples of a split, in the index's order.
+    pub fn split(&self, split: Split) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().filter(move |sample| sample.split == split)
+    }
+}
+
+/// Writes the shards of a folder; give samples in the order of their ids.
+pub struct ShardWriter {
+    folder: PathBuf,
+    labels: Vec<String>,
+    shards: u64,
+    open: BTreeMap<String, (File, u64)>,
+    samples: Vec<Sample>,
+}
+
+impl ShardWriter {
+    /// A writer of `shards` shards a split into `folder`.
+    #[must_use]
+    pub fn new(folder: &Path, labels: Vec<String>, shards: u64) -> Self {
+        Self { folder: folder.to_owned(), labels, shards, open: BTreeMap::new(), samples: Vec::new() }
+    }
+
+    /// Adds a photograph (JPEG bytes) with its targets.
+    ///
+    /// # Errors
+    /// A failed write; an id that does not fit a tar header (97 bytes with the extension).
+    pub fn add(&mut self, id: &str, split: Split, jpeg: &[u8], targets: &[u8]) -> Result<()> {
+        let hash = blake3::hash(id.as_bytes());
+        let number = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("32 bytes hold 8")) % self.shards;
+        let shard = format!("{split}-{number:03}.tar");
+        let path = self.folder.join(&shard);
+        if !self.open.contains_key(&shard) {
+            std::fs::create_dir_all(&self.folder).io("make", &self.folder)?;
+            self.open.insert(shard.clone(), (File::create(&path).io("make", &path)?, 0));
+        }
+        let (file, end) = self.open.get_mut(&shard).expect("opened above");
+        let names: Vec<&str> =
+            self.labels.iter().zip(targets).filter(|(_, on)| **on == 1).map(|(name, _)| name.as_str()).collect();
+        let json = serde_json::json!({ "id": id, "split": split, "labels": names, "targets": targets }).to_string();
+        let offset = *end + BLOCK;
+        for (extension, bytes) in [("jpg", jpeg), ("json", json.as_bytes())] {
+            *end += member(file, &format!("{id}.{extension}"), bytes).io("write", &path)?;
+        }
+        self.samples.push(Sample {
+            id: id.to_owned(),
+            split,
+            shard,
+            offset,
+            length: jpeg.len() as u64,
+            digest: blake3::hash(jpeg).to_hex().to_string(),
+            targets: targets.to_vec(),
+        });
+        Ok(())
+    }
+
+    /// Ends every shard and writes the index.
+    pub fn finish(mut self) -> Result<ShardIndex> {
+        use super::JsonFormat;
+        for (shard, (file, _)) in &mut self.open {
+            file.write_all(&[0; 2 * BLOCK as usize]).io("write", self.folder.join(shard))?;
+        }
+        self.samples.sort_by(|a, b| a.id.cmp(&b.id));
+        let index = ShardIndex { schema: ShardIndex::SCHEMA, labels: self.labels, samples: self.samples };
+        index.write(&self.folder)?;
+        Ok(index)
+    }
+}
+
+const BLOCK: u64 = 512;
+
+/// Appends a ustar member; returns the bytes written. (Twelve header fields, all constant but three: a tar crate would
+/// have to be told each of them too, and does not say where the data begins.)
+fn member(file: &mut File, name: &str, bytes: &[u8]) -> std::io::Result<u64> {
+    if name.len() > 100 {
+        return Err(std::io::Error::other(format!("the name `{name}` is longer than a tar header's 100 bytes")));
+    }
+    let mut header = [0u8; BLOCK as usize];
+    let mut put = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
+    put(0, name.as_bytes());
+    put(100, b"0000644\0");
+    put(108, b"0000000\0");
+    put(116, b"0000000\0");
+    put(124, format!("{:011o}\0", bytes.len()).as_bytes());
+    put(136, b"00000000000\0");
+    put(148, b"        ");
+    put(156, b"0");
+    put(257, b"ustar\0");
+    put(263, b"00");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    file.write_all(&header)?;
+    file.write_all(bytes)?;
+    let padding = (BLOCK - bytes.len() as u64 % BLOCK) % BLOCK;
+    file.write_all(&vec![0; padding as usize])?;
+    Ok(BLOCK + bytes.len() as u64 + padding)
+}
+
+/// Reads samples of a folder of shards, in any order, from any thread.
+pub struct ShardReader {
+    folder: PathBuf,
+    pub index: ShardIndex,
+}
+
+impl ShardReader {
+    /// Opens a folder of shards.
+    pub fn open(folder: &Path) -> Result<Self> {
+        use super::JsonFormat;
+        Ok(Self { folder: folder.to_owned(), index: ShardIndex::read(folder)? })
+    }
+
+    /// The JPEG bytes of a sample, checked against its digest.
+    ///
+    /// # Errors
+    /// A missing or short shard, or bytes that are not those packed.
+    pub fn read(&self, sample: &Sample) -> Result<Vec<u8>> {
+        let path = self.folder.join(&sample.shard);
+        let mut file = File::open(&path).io("open", &path)?;
+        let mut bytes = vec![0; sample.length as usize];
+        file.seek(SeekFrom::Start(sample.offset)).io("read", &path)?;
+        file.read_exact(&mut bytes).io("read", &path)?;
+        if blake3::hash(&bytes).to_hex().as_str() != sample.digest {
+            return Err(Error::at(&path, format!("the bytes of `{}` are damaged", sample.id)));
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tar_tool_reads_what_the_writer_wrote() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let mut writer = ShardWriter::new(folder.path(), vec!["rust".into(), "scab".into()], 1);
+        writer.add("a", Split::Train, &[1; 513], &[0, 1]).expect("adds");
+        writer.add("b", Split::Train, &[2; 512], &[1, 1]).expect("adds");
+        writer.finish().expect("finishes");
+        let mut archive = tar::Archive::new(File::open(folder.path().join("train-000.tar")).expect("opens"));
+        let members: Vec<(String, Vec<u8>)> = archive
+            .entries()
+            .expect("entries")
+            .map(|entry| {
+                let mut entry = entry.expect("entry");
+                let name = entry.path().expect("path").display().to_string();
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).expect("reads");
+                (name, bytes)
+            })
+            .collect();
+        let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a.jpg", "a.json", "b.jpg", "b.json"]);
+        assert_eq!(members[0].1, [1; 513]);
+        let json: serde_json::Value = serde_json::from_slice(&members[3].1).expect("json");
+        assert_eq!(json["labels"], serde_json::json!(["rust", "scab"]));
+    }
+
+    #[test]
+    fn the_index_finds_each_sample_and_a_flipped_byte_is_refused() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let mut writer = ShardWriter::new(folder.path(), vec!["rust".into()], 2);
+        for id in ["a", "b", "c"] {
+            writer.add(id, Split::Val, id.repeat(700).as_bytes(), &[1]).expect("adds");
+        }
+        writer.finish().expect("finishes");
+        let reader = ShardReader::open(folder.path()).expect("opens");
+        for sample in &reader.index.samples {
+            assert_eq!(reader.read(sample).expect("reads"), sample.id.repeat(700).as_bytes());
+        }
+        let sample = reader.index.samples[1].clone();
+        let path = folder.path().join(&sample.shard);
+        let mut bytes = std::fs::read(&path).expect("reads");
+        bytes[sample.offset as usize + 5] ^= 1;
+        std::fs::write(&path, bytes).expect("writes");
+        let error = reader.read(&sample).expect_err("damaged");
+        assert!(error.message.ends_with("the bytes of `b` are damaged"), "{error}");
+    }
+}
