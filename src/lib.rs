@@ -1,1 +1,29 @@
+//! The engine of plantpipe: it orders the work and knows no pixel and no tensor.
+//!
+//! Its rooms, in the order a run goes through them: text -> [`pipeline`] -> [`graph`] -> [`assess`] (recipe, key, state)
+//! -> [`scheduler`] -> [`executor`] -> stage -> [`cache`] (artifact, record); events flow to the [`console`]. Nobody
+//! calls backwards.
 
+mod assess;
+mod cache;
+mod cli;
+mod console;
+mod device;
+mod document;
+mod error;
+mod event;
+mod exec;
+mod executor;
+mod graph;
+mod interrupt;
+mod params;
+mod pipeline;
+mod project;
+mod publish;
+mod recipe;
+pub mod registry;
+mod run_record;
+mod scheduler;
+mod text;
+
+pub use cli::main;

@@ -1,1 +1,55 @@
+//! Learning: the kinds `train`, `predict` and `explain`. Burn lives in this crate and nowhere else.
 
+mod augment;
+mod batches;
+mod device;
+mod infer;
+mod loss;
+mod models;
+mod optim;
+mod predict;
+mod train;
+mod weights;
+
+pub use device::auto as auto_device;
+pub use predict::PREDICT;
+pub use train::TRAIN;
+
+use plantpipe_stage::{Code, Kind, code};
+
+/// Every kind of this crate.
+pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT];
+
+/// What every kind here computes with.
+const NETWORK: Code = code!(
+    "learn",
+    "batches.rs",
+    "device.rs",
+    "infer.rs",
+    "models/efficientnet_lite0.rs",
+    "models/init.rs",
+    "models/layers.rs",
+    "models/mod.rs",
+    "models/norm.rs",
+    "models/resnet.rs",
+    "weights.rs",
+);
+
+/// The crates whose locked versions results depend on, those of `plantpipe_pixels` among them.
+const CRATES: &[&str] = &[
+    "burn",
+    "burn-autodiff",
+    "burn-cuda",
+    "burn-flex",
+    "burn-wgpu",
+    "fast_image_resize",
+    "gemm",
+    "image",
+    "image-webp",
+    "jpeg-encoder",
+    "png",
+    "rand",
+    "rand_chacha",
+    "safetensors",
+    "zune-jpeg",
+];

@@ -1,1 +1,41 @@
+//! One path for pixels, used by every stage that touches a photograph, so that training and prediction never differ:
+//! [`decode`], [`resize`], [`crop_resize`], [`to_chw`], [`encode_jpeg`], and what pictures for people need ([`text`],
+//! [`palette`]).
 
+mod decode;
+mod encode;
+pub mod palette;
+mod resize;
+mod tensor;
+pub mod text;
+
+pub use decode::{decode, is_plain_jpeg};
+pub use encode::{encode_grey_png, encode_jpeg, encode_png};
+pub use image::{GrayImage, Rgb, RgbImage};
+pub use palette::overlay;
+pub use resize::{crop_resize, resize};
+pub use tensor::to_chw;
+
+use plantpipe_stage::{Code, code};
+
+/// The sources that a photograph's pixels depend on; a kind that touches pixels lists it.
+pub const CODE: Code = code!("pixels", "decode.rs", "encode.rs", "resize.rs", "tensor.rs");
+
+/// The sources that pictures for people depend on besides; a kind that draws panels or charts lists it.
+pub const DRAWING: Code = code!("pixels", "palette.rs", "text.rs");
+
+/// The crates whose locked versions a photograph's pixels depend on.
+pub const CRATES: &[&str] = &["fast_image_resize", "image", "image-webp", "jpeg-encoder", "png", "zune-jpeg"];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_source_file_is_listed_as_code() {
+        let listed: Vec<&str> = [super::CODE, super::DRAWING].iter().flat_map(|c| c.files).map(|f| f.name).collect();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for entry in std::fs::read_dir(folder).expect("src") {
+            let name = entry.expect("entry").file_name().into_string().expect("utf-8");
+            assert!(name == "lib.rs" || listed.contains(&name.as_str()), "{name} is listed by no Code");
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub fn keyed(seed: u64, purpose: &str, place: &[u64]) -> ChaCha8Rng {
 #[cfg(test)]
 mod tests {
     use super::keyed;
-    use rand::RngCore;
+    use rand::Rng;
 
     #[test]
     fn a_stream_depends_on_every_part_of_its_key() {

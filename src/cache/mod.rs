@@ -1,0 +1,115 @@
+//! What is kept: [`Cache`], the only writer of `cache/`.
+//!
+//! ```text
+//! cache/
+//! ├── CACHEDIR.TAG
+//! ├── lock                     who runs
+//! ├── stat                     stat cache: path, size, times, inode -> digest
+//! ├── objects/ab/<digest>/     an output, read-only, and its manifest <digest>.json
+//! ├── records/<key>.json       recipe -> output digests, written last
+//! ├── stages/<profile>/<stage>.json   what the stage was last time
+//! ├── scratch/                 where a running stage writes
+//! ├── out/<stage>/<output>     current outputs: links into objects/
+//! └── runs/<time>.json         times and machine, a run each
+//! ```
+
+pub mod digest;
+pub mod lock;
+pub mod objects;
+pub mod records;
+pub mod scan;
+
+use crate::error::{Error, Result};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The folder `cache/` of a pipeline.
+pub struct Cache {
+    pub root: PathBuf,
+    pub scanner: scan::Scanner,
+}
+
+impl Cache {
+    /// A cache to look at: nothing is made or written until a run needs it.
+    pub fn open(root: PathBuf) -> Self {
+        let scanner = scan::Scanner::open(root.join("stat"));
+        Self { root, scanner }
+    }
+
+    /// Makes the folder with its tag, for a run.
+    pub fn prepare(&self) -> Result<()> {
+        make(&self.root)?;
+        let tag = self.root.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            write_whole(&tag, CACHEDIR_TAG.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Saves the stat cache after a mere look; a project that never ran gets no cache from being looked at.
+    pub fn save_if_there(&mut self) -> Result<()> {
+        if self.root.is_dir() { self.scanner.save() } else { Ok(()) }
+    }
+
+    /// An empty scratch folder for a stage; what an earlier, killed run left there is removed.
+    pub fn scratch(&self, stage: &str) -> Result<PathBuf> {
+        let folder = self.root.join("scratch").join(stage);
+        remove(&folder)?;
+        make(&folder)?;
+        Ok(folder)
+    }
+
+    /// Shows a stage's current outputs under `out/<stage>/`.
+    pub fn show(&self, stage: &str, outputs: &records::Outputs) -> Result<()> {
+        let folder = self.root.join("out").join(stage);
+        make(&folder)?;
+        for (name, digest) in outputs {
+            let link = folder.join(name);
+            let target = Path::new("../..").join(objects::relative(*digest));
+            if fs::read_link(&link).is_ok_and(|current| current == target) {
+                continue;
+            }
+            let fresh = folder.join(format!(".{name}.new"));
+            remove(&fresh)?;
+            std::os::unix::fs::symlink(&target, &fresh).map_err(|error| Error::io("link", &fresh, &error))?;
+            fs::rename(&fresh, &link).map_err(|error| Error::io("link", &link, &error))?;
+        }
+        Ok(())
+    }
+}
+
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+    # This file marks a cache folder made by plantpipe; see https://bford.info/cachedir/\n";
+
+/// Makes a folder and those above it.
+pub fn make(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))
+}
+
+/// Removes a file, link or folder; absent is fine.
+pub fn remove(path: &Path) -> Result<()> {
+    let result = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file so that at any instant it is the old one or the whole new one.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().expect("a file has a folder");
+    make(folder)?;
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| Error::io("write", path, &error))
+}

@@ -1,0 +1,78 @@
+//! What ran and what it gave: [`Record`], a recipe with its output digests, under its key; and [`Last`], what a
+//! stage was the last time it was asked for.
+
+use super::digest::Digest;
+use super::{Cache, write_whole};
+use crate::error::Result;
+use crate::recipe::{Key, Recipe};
+use plantpipe_stage::Item;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Output name -> digest.
+pub type Outputs = BTreeMap<String, Digest>;
+
+/// Version of the record formats; another version's record is a miss.
+pub const SCHEMA: u32 = 1;
+
+/// Proof that a recipe ran to its end: written after its outputs are safe.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub schema: u32,
+    pub key: Key,
+    pub recipe: Recipe,
+    pub outputs: Outputs,
+    /// Per-item records, sorted by id.
+    pub items: Vec<Item>,
+    pub seconds: f64,
+}
+
+/// What a stage was last time, in one profile.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Last {
+    pub schema: u32,
+    /// The last run that ended well.
+    pub done: Option<Key>,
+    /// The last run, if it failed: its key and what it said.
+    pub failed: Option<(Key, String)>,
+}
+
+impl Cache {
+    pub fn record(&self, key: Key) -> Option<Record> {
+        read(&self.record_path(key)).filter(|record: &Record| record.schema == SCHEMA && record.key == key)
+    }
+
+    pub fn write_record(&self, record: &Record) -> Result<()> {
+        write_whole(&self.record_path(record.key), &pretty(record))
+    }
+
+    pub fn last(&self, profile: Option<&str>, stage: &str) -> Last {
+        read(&self.last_path(profile, stage)).filter(|last: &Last| last.schema == SCHEMA).unwrap_or_default()
+    }
+
+    pub fn write_last(&self, profile: Option<&str>, stage: &str, last: Last) -> Result<()> {
+        write_whole(&self.last_path(profile, stage), &pretty(&Last { schema: SCHEMA, ..last }))
+    }
+
+    fn record_path(&self, key: Key) -> PathBuf {
+        self.root.join("records").join(format!("{key}.json"))
+    }
+
+    fn last_path(&self, profile: Option<&str>, stage: &str) -> PathBuf {
+        // `@` is in no name, so no profile is called like the base.
+        self.root.join("stages").join(profile.unwrap_or("@base")).join(format!("{stage}.json"))
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+pub fn pretty(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("records become JSON");
+    bytes.push(b'\n');
+    bytes
+}

@@ -1,0 +1,191 @@
+//! The command line: arguments in, one file a subcommand, [`main`] turns how it ended into an exit code.
+
+mod graph;
+mod kinds;
+mod run;
+mod status;
+mod why;
+
+use crate::console::Verbosity;
+use crate::error::{Error, Result};
+use crate::pipeline::Overrides;
+use crate::project::{Project, Request};
+use crate::registry::Registry;
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs plantpipe with the process's arguments.
+#[must_use]
+pub fn main(registry: Registry) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // Nobody listens: nothing to say.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    cli.global.color.write_global();
+    let json = cli.global.json;
+    let result = std::panic::catch_unwind(|| dispatch(cli, registry))
+        .unwrap_or_else(|_| Err(Error::Bug { message: "plantpipe panicked; the message above says where".to_owned() }));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !matches!(error, Error::BrokenPipe) {
+                if json {
+                    let hint = match &error {
+                        Error::Failed { hint, .. } | Error::Usage { hint, .. } | Error::Integrity { hint, .. } => {
+                            hint.clone()
+                        }
+                        Error::Pipeline(diagnostic) => diagnostic.hint.clone(),
+                        _ => None,
+                    };
+                    let document = serde_json::json!({
+                        "schema_version": 1, "error": error.to_string(), "hint": hint, "exit_code": error.exit_code(),
+                    });
+                    anstream::eprintln!("{document}");
+                } else {
+                    anstream::eprintln!("{}", error.render(true));
+                }
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// A build-graph pipeline for leaf-disease experiments, from photographs to a report: only what changed reruns.
+#[derive(Parser)]
+#[command(name = "plantpipe", version, about, disable_help_subcommand = true, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 done or nothing to do, 1 a stage failed, 2 usage or pipeline file wrong, 4 another run holds the cache, \
+    5 inputs changed during the run, 70 a bug, 128+n stopped by signal n."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Global {
+    /// Work as if started in DIR
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    folder: Option<PathBuf>,
+    /// The pipeline file (default: pipeline.toml, searched upward; a built-in one where there is none)
+    #[arg(long, value_name = "FILE", global = true)]
+    file: Option<PathBuf>,
+    /// Merge a profile of the file over it
+    #[arg(long, value_name = "NAME", global = true)]
+    profile: Option<String>,
+    /// Override one value: -S stages.train.lr=1e-4
+    #[arg(short = 'S', long = "set", value_name = "KEY=VALUE", global = true)]
+    set: Vec<String>,
+    /// Where tensors live: auto, cpu, cuda[:N], wgpu[:N]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", global = true)]
+    device: String,
+    /// One JSON document on standard output; for `run`, a line an event
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Colour the output
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, global = true)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run what is not fresh, and write the report
+    Run(run::Run),
+    /// Show what is fresh and what is stale; changes nothing
+    Status(status::Status),
+    /// Say why a stage would run
+    Why(why::Why),
+    /// Draw the pipeline
+    Graph(graph::Graph),
+    /// List the kinds of stages, or one kind's inputs, outputs and params
+    Kinds(kinds::Kinds),
+    /// Run one action (internal)
+    #[command(hide = true)]
+    Exec { action: PathBuf },
+}
+
+fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Run(command) => command.run(&mut global.open(registry)?, global),
+        Command::Status(command) => command.run(&mut global.open(registry)?, global),
+        Command::Why(command) => command.run(&mut global.open(registry)?, global),
+        Command::Graph(command) => command.run(&global.open(registry)?, global),
+        Command::Kinds(command) => command.run(registry, global),
+        Command::Exec { action } => crate::exec::exec(&action, &registry),
+    }
+}
+
+impl Global {
+    fn open(&self, registry: Registry) -> Result<Project> {
+        let request = Request {
+            folder: self.folder.as_deref(),
+            file: self.file.as_deref(),
+            overrides: Overrides { profile: self.profile.as_deref(), set: &self.set },
+            device: &self.device,
+        };
+        let project = Project::open(&request, registry)?;
+        if project.built_in && self.verbosity() > Verbosity::Quiet && !self.json {
+            anstream::eprintln!("note: no pipeline.toml here or above: this is the built-in one, on synthetic leaves");
+        }
+        Ok(project)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+impl Color {
+    fn write_global(self) {
+        let choice = match self {
+            Self::Auto => return,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        };
+        match choice {
+            ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+            _ => anstream::ColorChoice::Never.write_global(),
+        }
+    }
+}
+
+/// Writes data to standard output; a reader that has gone ends the command without a word.
+fn print(text: &str) -> Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Error::BrokenPipe,
+        _ => Error::failed(format!("cannot write to standard output: {error}")),
+    })
+}
+
+/// Writes one JSON document to standard output.
+fn print_json(document: &serde_json::Value) -> Result<()> {
+    print(&format!("{document:#}\n"))
+}

@@ -1,0 +1,66 @@
+//! `plantpipe status`: what each stage is now; takes no lock and runs nothing.
+
+use super::{Global, print, print_json};
+use crate::assess::{State, assess_all};
+use crate::error::Result;
+use crate::project::Project;
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+use serde_json::json;
+
+#[derive(Args)]
+pub struct Status {
+    /// The stages wanted, with all they need (default: all)
+    #[arg(value_name = "STAGE")]
+    stages: Vec<String>,
+}
+
+impl Status {
+    pub fn run(&self, project: &mut Project, global: &Global) -> Result<()> {
+        let ids = project.select(&self.stages)?;
+        let assessed = assess_all(project, &ids)?;
+        project.cache.save_if_there()?;
+        let stages = assessed.iter().map(|(id, assessment)| (project.graph.stage(*id), assessment));
+        if global.json {
+            let entries: Vec<_> = stages
+                .map(|(stage, assessment)| {
+                    json!({
+                        "name": stage.name.value,
+                        "kind": stage.kind.name,
+                        "state": assessment.state,
+                        "reasons": assessment.reasons,
+                        "key": assessment.ready.as_ref().map(|ready| ready.key),
+                        "outputs": assessment.outputs,
+                        "seconds": assessment.ready.as_ref().and_then(|ready| Some(ready.record.as_ref()?.seconds)),
+                    })
+                })
+                .collect();
+            let pipeline = &project.graph.pipeline;
+            return print_json(&json!({
+                "schema_version": 1, "pipeline": pipeline.name, "profile": pipeline.profile, "stages": entries,
+            }));
+        }
+        let names = ids.iter().map(|id| project.graph.stage(*id).name.value.len()).max().unwrap_or(0);
+        let kinds = ids.iter().map(|id| project.graph.stage(*id).kind.name.len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for (stage, assessment) in stages {
+            let style = style(assessment.state);
+            let (state, name, kind) = (assessment.state.word(), &stage.name.value, stage.kind.name);
+            let reasons =
+                if assessment.state == State::NeverRun { String::new() } else { assessment.reasons.join("; ") };
+            let line = format!("{style}{state:<11}{style:#}{name:<names$}  {kind:<kinds$}  {reasons}");
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        print(&text)
+    }
+}
+
+fn style(state: State) -> Style {
+    match state {
+        State::Fresh => AnsiColor::Green.on_default(),
+        State::Stale | State::Missing => AnsiColor::Yellow.on_default(),
+        State::Failed => AnsiColor::Red.on_default(),
+        State::NeverRun | State::Blocked => Style::new().dimmed(),
+    }
+}

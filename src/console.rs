@@ -1,0 +1,141 @@
+//! Events -> words: [`Console`] writes one plain line a change of state, a bar on a terminal, or NDJSON.
+
+use crate::event::Event;
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only errors.
+    Quiet,
+    Normal,
+    /// Every reason, every fresh stage.
+    Verbose,
+}
+
+/// Who hears of a run.
+pub enum Console {
+    /// Words on standard error.
+    Words { verbosity: Verbosity, bar: Option<ProgressBar>, width: usize },
+    /// A line of JSON an event on standard output.
+    Ndjson,
+}
+
+impl Console {
+    /// `names`: the stages' names, for the column they stand in.
+    pub fn new<'a>(json: bool, verbosity: Verbosity, names: impl Iterator<Item = &'a str>) -> Self {
+        if json {
+            return Self::Ndjson;
+        }
+        let bar = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(|| {
+            let style = "{prefix:<8}{msg} [{bar:24}] {pos}/{len} {per_sec} {eta} left";
+            let bar = ProgressBar::hidden();
+            bar.set_style(ProgressStyle::with_template(style).expect("a valid template").progress_chars("=> "));
+            bar
+        });
+        Self::Words { verbosity, bar, width: names.map(str::len).max().unwrap_or(0) }
+    }
+
+    /// Tells one event.
+    pub fn tell(&mut self, event: &Event) {
+        match self {
+            Self::Ndjson => {
+                let line = serde_json::to_string(event).expect("an event becomes JSON");
+                // A reader that has gone is no reason to stop working.
+                let _ = writeln!(std::io::stdout().lock(), "{line}");
+            }
+            Self::Words { verbosity, bar, width } => words(event, *verbosity, bar.as_mut(), *width),
+        }
+    }
+}
+
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+const BLUE: Style = AnsiColor::Cyan.on_default().bold();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, width: usize) {
+    if verbosity == Verbosity::Quiet {
+        return;
+    }
+    let verbose = verbosity == Verbosity::Verbose;
+    let line = |style: Style, verb: &str, stage: &str, rest: &str| {
+        let text = format!("{style}{verb:<8}{style:#}{stage:<width$}  {rest}");
+        let text = text.trim_end().to_owned();
+        match &bar {
+            Some(bar) if !bar.is_hidden() => bar.suspend(|| anstream::eprintln!("{text}")),
+            _ => anstream::eprintln!("{text}"),
+        }
+    };
+    match event {
+        Event::RunStarted { pipeline, profile, stages, .. } => {
+            let profile = profile.as_ref().map(|name| format!(", profile {name}")).unwrap_or_default();
+            anstream::eprintln!("{pipeline}{profile}: {stages} stages");
+        }
+        Event::StageFresh { stage } if verbose => line(DIM, "fresh", stage, ""),
+        Event::StageFresh { .. } => {}
+        Event::StageStarted { stage, reasons, .. } => {
+            let few = if verbose { reasons.len() } else { 2 };
+            let mut why = reasons.iter().take(few).cloned().collect::<Vec<_>>().join("; ");
+            if reasons.len() > few {
+                why.push_str(&format!("; and {} more (plantpipe why {stage})", reasons.len() - few));
+            }
+            line(BLUE, "run", stage, &why);
+        }
+        Event::StageProgress { stage, done, total, .. } => {
+            if let Some(bar) = bar {
+                show(bar, stage, *done, *total);
+            }
+        }
+        Event::StageNote { stage, note } => line(DIM, "", stage, note),
+        Event::StageDone { stage, seconds, same_bytes } => {
+            let same = if *same_bytes { ", the same bytes as before" } else { "" };
+            line(GREEN, "done", stage, &format!("{}{same}", duration(*seconds)));
+            hide(bar);
+        }
+        Event::StageFailed { stage, seconds, .. } => {
+            line(RED, "failed", stage, &duration(*seconds));
+            hide(bar);
+        }
+        Event::Note { note } => anstream::eprintln!("note: {note}"),
+        Event::ReportPublished { path } => anstream::eprintln!("report: {path}"),
+        Event::RunDone { ran: 0, fresh, .. } => anstream::eprintln!("nothing to do: {fresh} stages are fresh"),
+        Event::RunDone { ran, fresh, seconds } => {
+            anstream::eprintln!("{ran} stages ran in {}, {fresh} were fresh", duration(*seconds));
+        }
+    }
+}
+
+fn show(bar: &mut ProgressBar, stage: &str, done: u64, total: u64) {
+    if bar.is_hidden() {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::stderr_with_hz(8));
+    }
+    if bar.message() != stage {
+        bar.reset();
+        bar.set_message(stage.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+    }
+    bar.set_length(total);
+    bar.set_position(done);
+}
+
+fn hide(bar: Option<&mut ProgressBar>) {
+    if let Some(bar) = bar {
+        bar.disable_steady_tick();
+        bar.finish_and_clear();
+        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        bar.set_message(String::new());
+    }
+}
+
+/// `0.4 s`, `83 s`, `4 min 10 s`.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s => format!("{} min {:.0} s", (s / 60.0) as u64, s % 60.0),
+    }
+}

@@ -1,0 +1,119 @@
+//! Why plantpipe stops: [`Error`], with the exit code of each case and how it is shown.
+
+use crate::text::Diagnostic;
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::path::Path;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that ends a command; the variant decides the exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line is wrong.
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+    /// The pipeline file is wrong, at a word.
+    #[error("{}", .0.message)]
+    Pipeline(Box<Diagnostic>),
+    /// A stage or something it needs failed.
+    #[error("{message}")]
+    Failed { message: String, hint: Option<String> },
+    /// Another run holds the cache.
+    #[error("{message}")]
+    Locked { message: String },
+    /// Inputs moved during a run, or the cache is damaged beyond a rerun.
+    #[error("{message}")]
+    Integrity { message: String, hint: Option<String> },
+    /// A bug in plantpipe.
+    #[error("{message}")]
+    Bug { message: String },
+    /// A signal asked it to stop.
+    #[error("stopped by signal {signal}")]
+    Interrupted { signal: i32 },
+    /// Who reads standard output has gone; nothing to say.
+    #[error("broken pipe")]
+    BrokenPipe,
+}
+
+impl Error {
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: None }
+    }
+
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::Failed { message: message.into(), hint: None }
+    }
+
+    /// A file operation that failed: `cannot <verb> <path>: <why>`.
+    pub fn io(verb: &str, path: &Path, error: &std::io::Error) -> Self {
+        let hint = match error.kind() {
+            std::io::ErrorKind::StorageFull => Some("the disk is full: free some space and run again".to_owned()),
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                Some("check who may write there".to_owned())
+            }
+            _ => None,
+        };
+        Self::Failed { message: format!("cannot {verb} {}: {error}", path.display()), hint }
+    }
+
+    /// The same error with a way out, where it has room for one.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        if let Self::Usage { hint, .. } | Self::Failed { hint, .. } | Self::Integrity { hint, .. } = &mut self {
+            *hint = Some(text.into());
+        }
+        self
+    }
+
+    /// The documented protocol.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::BrokenPipe => 0,
+            Self::Failed { .. } => 1,
+            Self::Usage { .. } | Self::Pipeline(_) => 2,
+            Self::Locked { .. } => 4,
+            Self::Integrity { .. } => 5,
+            Self::Bug { .. } => 70,
+            Self::Interrupted { signal } => 128 + *signal as u8,
+        }
+    }
+
+    /// What a terminal shows: `error: ...`, the word with a caret where there is one, and a hint.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
+        let hint =
+            |text: &Option<String>| text.as_deref().map(|text| Level::HELP.with_name("hint").message(text.to_owned()));
+        let message = self.to_string();
+        let group = match self {
+            Self::Pipeline(diagnostic) => {
+                let text = &diagnostic.span.text;
+                let annotation =
+                    AnnotationKind::Primary.span(diagnostic.span.range.clone()).label(diagnostic.label.as_str());
+                let group = Level::ERROR
+                    .primary_title(message.as_str())
+                    .element(Snippet::source(text.content.as_str()).path(text.name.as_str()).annotation(annotation));
+                match hint(&diagnostic.hint) {
+                    Some(hint) if diagnostic.hint.as_ref() != Some(&diagnostic.label) => group.element(hint),
+                    _ => group,
+                }
+            }
+            Self::Usage { hint: text, .. } | Self::Failed { hint: text, .. } | Self::Integrity { hint: text, .. } => {
+                let group = Group::with_title(Level::ERROR.primary_title(message.as_str()));
+                match hint(text) {
+                    Some(hint) => group.element(hint),
+                    None => group,
+                }
+            }
+            Self::Bug { .. } => Group::with_title(Level::ERROR.with_name("bug").primary_title(message.as_str())),
+            _ => Group::with_title(Level::ERROR.primary_title(message.as_str())),
+        };
+        renderer.render(&[group])
+    }
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Pipeline(Box::new(diagnostic))
+    }
+}

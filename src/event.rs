@@ -1,0 +1,61 @@
+//! What can happen in a run, as an enum: [`Event`], the only door from work to words.
+
+use serde::Serialize;
+
+/// One thing that happened. As NDJSON: `{"event": "stage_done", "stage": "train", ...}`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    RunStarted {
+        schema_version: u32,
+        pipeline: String,
+        profile: Option<String>,
+        stages: usize,
+    },
+    /// Nothing to do: recorded and verified.
+    StageFresh {
+        stage: String,
+    },
+    StageStarted {
+        stage: String,
+        kind: String,
+        reasons: Vec<String>,
+    },
+    StageProgress {
+        stage: String,
+        done: u64,
+        total: u64,
+        unit: String,
+    },
+    StageNote {
+        stage: String,
+        note: String,
+    },
+    /// `same_bytes`: it gave what it gave before, so nothing downstream wakes because of it.
+    StageDone {
+        stage: String,
+        seconds: f64,
+        same_bytes: bool,
+    },
+    StageFailed {
+        stage: String,
+        seconds: f64,
+        message: String,
+        hint: Option<String>,
+    },
+    /// Something about the run as a whole.
+    Note {
+        note: String,
+    },
+    ReportPublished {
+        path: String,
+    },
+    RunDone {
+        ran: usize,
+        fresh: usize,
+        seconds: f64,
+    },
+}
+
+/// Version of the event stream.
+pub const SCHEMA_VERSION: u32 = 1;

@@ -1,0 +1,67 @@
+//! The other side of the executor: [`exec`] runs one action in this process and writes its report last.
+
+use crate::cache::write_whole;
+use crate::error::{Error, Result};
+use crate::registry::Registry;
+use plantpipe_stage::{ACTION_SCHEMA, Action, Context, Outcome, Report};
+use std::io::{Read, Write};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// Runs the action in `file`.
+///
+/// # Errors
+/// When the action cannot be read or the report cannot be written; a stage's own failure is in the report.
+pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
+    die_with_parent();
+    let bytes = std::fs::read(file).map_err(|error| Error::io("read", file, &error))?;
+    let action: Action = serde_json::from_slice(&bytes)
+        .map_err(|error| Error::usage(format!("{} is no action: {error}", file.display())))?;
+    if action.schema != ACTION_SCHEMA {
+        return Err(Error::usage(format!("{}: action schema {}, not {ACTION_SCHEMA}", file.display(), action.schema)));
+    }
+    let kind = registry
+        .kind(&action.kind)
+        .ok_or_else(|| Error::usage(format!("{}: unknown kind `{}`", file.display(), action.kind)))?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(action.threads)
+        .build_global()
+        .map_err(|error| Error::failed(format!("cannot start {} threads: {error}", action.threads)))?;
+
+    let context = Context::new(&action, |event| {
+        let line = serde_json::to_string(&event).expect("an event becomes JSON");
+        // Without a listener there is nobody to tell; the lifeline ends this process soon.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    });
+    let panic = catch_panics();
+    let outcome = match std::panic::catch_unwind(AssertUnwindSafe(|| (kind.run)(&context))) {
+        Ok(Ok(())) => Outcome::Done,
+        Ok(Err(error)) => Outcome::Failed(error),
+        Err(_) => Outcome::Bug(panic.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()),
+    };
+    let report = Report { schema: ACTION_SCHEMA, outcome, items: context.into_items() };
+    write_whole(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
+}
+
+/// Ends this process when whoever started it closes our standard input, or dies.
+fn die_with_parent() {
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        std::process::exit(1);
+    });
+}
+
+/// Keeps the first panic's message and place instead of printing it.
+fn catch_panics() -> Arc<Mutex<String>> {
+    let kept = Arc::new(Mutex::new(String::new()));
+    let keep = kept.clone();
+    std::panic::set_hook(Box::new(move |info| {
+        let mut kept = keep.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept.is_empty() {
+            *kept = info.to_string().replace('\n', " ");
+        }
+        eprintln!("{info}\n{}", std::backtrace::Backtrace::force_capture());
+    }));
+    kept
+}

@@ -1,0 +1,236 @@
+//! Text -> [`Pipeline`]: sources and stages with every name at its place, profile and `--set` merged in; pure.
+
+use crate::document::{self, Entry, Node, Table, Value};
+use crate::params::{self, Params};
+use crate::registry::Registry;
+use crate::text::{Diagnostic, Origin, Span, Spanned, Text};
+use plantpipe_stage::{Arity, InputSpec, Kind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is asked, as declared and merged; inputs are still names.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub name: String,
+    pub seed: u64,
+    pub profile: Option<String>,
+    pub sources: Vec<Source>,
+    pub stages: Vec<Stage>,
+}
+
+/// Something that is there before the pipeline runs.
+#[derive(Debug)]
+pub struct Source {
+    pub name: Spanned<String>,
+    pub location: Location,
+}
+
+/// Where a source lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file or folder.
+    Path(PathBuf),
+    /// A hub name or a URL.
+    Remote(String),
+}
+
+/// One `[stages.NAME]`.
+#[derive(Debug)]
+pub struct Stage {
+    pub name: Spanned<String>,
+    pub kind: &'static Kind,
+    /// In the order of the kind's inputs; only those given.
+    pub inputs: Vec<Input>,
+    pub params: Params,
+}
+
+/// One input of a stage: the names it comes from.
+#[derive(Debug)]
+pub struct Input {
+    pub spec: &'static InputSpec,
+    pub from: Vec<Spanned<String>>,
+}
+
+/// What the command line adds to the file.
+#[derive(Debug, Default)]
+pub struct Overrides<'a> {
+    pub profile: Option<&'a str>,
+    pub set: &'a [String],
+}
+
+/// Where relative paths start: the file's folder, and the current one for a path given by `--set`.
+#[derive(Debug)]
+pub struct Folders<'a> {
+    pub file: &'a Path,
+    pub current: &'a Path,
+}
+
+type Result<T> = std::result::Result<T, Diagnostic>;
+
+/// Parses a pipeline file, merges what is over it, and resolves every kind and param.
+pub fn parse(
+    text: &Arc<Text>,
+    overrides: &Overrides<'_>,
+    folders: &Folders<'_>,
+    registry: &Registry,
+) -> Result<Pipeline> {
+    let mut table = document::parse(text)?;
+    let profiles =
+        table.take("profiles").map(|entry| into_table(entry.node, "profiles")).transpose()?.unwrap_or_default();
+    if let Some(name) = overrides.profile {
+        table.merge(profile(profiles, name)?)?;
+    }
+    for argument in overrides.set {
+        table.merge(document::parse_set(argument)?)?;
+    }
+    lower(table, text, overrides, folders, registry)
+}
+
+fn profile(mut profiles: Table, name: &str) -> Result<Table> {
+    let word = || {
+        let text = Text { name: "--profile".to_owned(), content: name.to_owned(), origin: Origin::CommandLine };
+        Span { text: Arc::new(text), range: 0..name.len() }
+    };
+    let entry = profiles.take(name).ok_or_else(|| Diagnostic::unknown(&word(), "profile", name, profiles.keys()))?;
+    into_table(entry.node, "a profile")
+}
+
+fn lower(
+    mut table: Table,
+    text: &Arc<Text>,
+    overrides: &Overrides<'_>,
+    folders: &Folders<'_>,
+    registry: &Registry,
+) -> Result<Pipeline> {
+    let start = Span { text: text.clone(), range: 0..0 };
+    let head = table
+        .take("pipeline")
+        .ok_or_else(|| Diagnostic::new(&start, "there is no `[pipeline]` table", "it has `name` and `seed`"))?;
+    let head_span = head.key_span.clone();
+    let mut head = into_table(head.node, "pipeline")?;
+    let name = head
+        .take("name")
+        .ok_or_else(|| Diagnostic::new(&head_span, "the pipeline has no `name`", "add: name = \"apple-leaves\""))?;
+    let name = plain_name(into_string(name.node, "name")?)?;
+    let seed = match head.take("seed") {
+        None => 0,
+        Some(entry) => match entry.node.value {
+            Value::Int(seed) if seed >= 0 => seed as u64,
+            _ => return Err(Diagnostic::new(&entry.node.span, "`seed` is a whole number from 0", "not this")),
+        },
+    };
+    no_more(&head, "key of `[pipeline]`:", &["name", "seed"])?;
+
+    let sources = take_table(&mut table, "sources")?;
+    let stages = take_table(&mut table, "stages")?;
+    no_more(&table, "table", &["pipeline", "sources", "stages", "profiles"])?;
+
+    let sources: Vec<Source> =
+        sources.entries.into_iter().map(|entry| source(entry, folders)).collect::<Result<_>>()?;
+    let stages: Vec<Stage> = stages.entries.into_iter().map(|entry| stage(entry, registry)).collect::<Result<_>>()?;
+    for stage in &stages {
+        if sources.iter().any(|source| source.name.value == stage.name.value) {
+            let message = format!("`{}` is both a source and a stage", stage.name.value);
+            return Err(Diagnostic::new(&stage.name.span, message, "give one of them another name"));
+        }
+    }
+    Ok(Pipeline { name: name.value, seed, profile: overrides.profile.map(str::to_owned), sources, stages })
+}
+
+fn source(entry: Entry, folders: &Folders<'_>) -> Result<Source> {
+    let name = plain_name(Spanned { value: entry.key, span: entry.key_span })?;
+    let location = into_string(entry.node, "a source")?;
+    let remote = ["hf://", "https://", "http://"].iter().any(|scheme| location.value.starts_with(scheme));
+    let location = match (remote, location.span.text.origin) {
+        _ if location.value.is_empty() => {
+            return Err(Diagnostic::new(&location.span, "a source is a path to a file or folder", "this is empty"));
+        }
+        (true, _) => Location::Remote(location.value),
+        (false, Origin::File) => Location::Path(folders.file.join(location.value)),
+        (false, Origin::CommandLine) => Location::Path(folders.current.join(location.value)),
+    };
+    Ok(Source { name, location })
+}
+
+fn stage(entry: Entry, registry: &Registry) -> Result<Stage> {
+    let name = plain_name(Spanned { value: entry.key, span: entry.key_span })?;
+    let mut table = into_table(entry.node, "a stage")?;
+    let kind = table.take("kind").ok_or_else(|| {
+        let message = format!("stage `{}` has no `kind`", name.value);
+        Diagnostic::new(&name.span, message, "is the name right?")
+    })?;
+    let kind = into_string(kind.node, "kind")?;
+    let kind = registry
+        .kind(&kind.value)
+        .ok_or_else(|| Diagnostic::unknown(&kind.span, "kind", &kind.value, registry.kinds().map(|kind| kind.name)))?;
+    let inputs = inputs(take_table(&mut table, "inputs")?, kind, &name)?;
+    let params = params::check(kind.params, &table.entries, &name.span, kind.name)?;
+    Ok(Stage { name, kind, inputs, params })
+}
+
+fn inputs(mut table: Table, kind: &'static Kind, stage: &Spanned<String>) -> Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for spec in kind.inputs {
+        let Some(entry) = table.take(spec.name) else {
+            if matches!(spec.arity, Arity::One | Arity::Many) {
+                let message = format!("kind `{}` needs the input `{}`: {}", kind.name, spec.name, spec.doc);
+                return Err(Diagnostic::new(&stage.span, message, "not given here"));
+            }
+            continue;
+        };
+        let many = matches!(spec.arity, Arity::Many | Arity::Any);
+        let span = entry.node.span.clone();
+        let from = match entry.node.value {
+            Value::String(value) => vec![Spanned { value, span: span.clone() }],
+            Value::Array(items) if many => {
+                items.into_iter().map(|item| into_string(item, "an input")).collect::<Result<_>>()?
+            }
+            other => {
+                let wanted = if many { "a name or an array of names" } else { "one name" };
+                return Err(Diagnostic::new(&span, format!("input `{}` is {wanted}", spec.name), other.noun()));
+            }
+        };
+        if from.is_empty() && spec.arity == Arity::Many {
+            return Err(Diagnostic::new(&span, format!("input `{}` needs at least one name", spec.name), "none here"));
+        }
+        inputs.push(Input { spec, from });
+    }
+    let known: Vec<&str> = kind.inputs.iter().map(|spec| spec.name).collect();
+    no_more(&table, &format!("input of kind `{}`:", kind.name), &known)?;
+    Ok(inputs)
+}
+
+/// Letters, digits, `-` and `_`: names become folder names and parts of `stage.output`.
+fn plain_name(name: Spanned<String>) -> Result<Spanned<String>> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.value.is_empty() || !name.value.chars().all(plain) || name.value.starts_with('-') {
+        let message = format!("`{}` is no name", name.value);
+        return Err(Diagnostic::new(&name.span, message, "names are made of a-z, 0-9, - and _"));
+    }
+    Ok(name)
+}
+
+fn take_table(table: &mut Table, key: &str) -> Result<Table> {
+    table.take(key).map_or_else(|| Ok(Table::default()), |entry| into_table(entry.node, key))
+}
+
+fn into_table(node: Node, what: &str) -> Result<Table> {
+    match node.value {
+        Value::Table(table) => Ok(table),
+        other => Err(Diagnostic::new(&node.span, format!("`{what}` is a table"), other.noun())),
+    }
+}
+
+fn into_string(node: Node, what: &str) -> Result<Spanned<String>> {
+    match node.value {
+        Value::String(value) => Ok(Spanned { value, span: node.span }),
+        other => Err(Diagnostic::new(&node.span, format!("`{what}` is a string"), other.noun())),
+    }
+}
+
+fn no_more(table: &Table, what: &str, known: &[&str]) -> Result<()> {
+    match table.entries.first() {
+        Some(entry) => Err(Diagnostic::unknown(&entry.key_span, what, &entry.key, known.iter().copied())),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,103 @@
+//! A pipeline file opened with what the command line adds: [`Project`], ready to be assessed or run.
+
+use crate::cache::Cache;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, StageId};
+use crate::pipeline::{self, Folders, Overrides};
+use crate::registry::Registry;
+use crate::text::{Diagnostic, Origin, Span, Text};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The file's name, searched upward from the current folder.
+pub const FILE: &str = "pipeline.toml";
+
+/// What runs where there is no pipeline file: the main job on synthetic leaves.
+pub const BUILT_IN: &str = include_str!("../pipeline.toml");
+
+/// How to find and read a pipeline.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// `-C`.
+    pub folder: Option<&'a Path>,
+    /// `--file`.
+    pub file: Option<&'a Path>,
+    pub overrides: Overrides<'a>,
+    pub device: &'a str,
+}
+
+/// An opened pipeline.
+pub struct Project {
+    pub graph: Graph,
+    /// The folder of the pipeline file: `cache/` and `reports/` lie in it.
+    pub root: PathBuf,
+    /// True when no file was found and the built-in one is used.
+    pub built_in: bool,
+    pub cache: Cache,
+    pub device: Device,
+}
+
+impl Project {
+    pub fn open(request: &Request<'_>, registry: Registry) -> Result<Self> {
+        let device = Device::parse(request.device, &registry)?;
+        let current = current_folder()?;
+        let folder = request.folder.map_or_else(|| current.clone(), |folder| current.join(folder));
+        if !folder.is_dir() {
+            return Err(Error::usage(format!("there is no folder {}", folder.display())));
+        }
+        let (text, root, built_in) = find(&folder, request.file)?;
+        let folders = Folders { file: &root, current: &current };
+        let pipeline = pipeline::parse(&text, &request.overrides, &folders, &registry)?;
+        let graph = Graph::new(pipeline)?;
+        let cache = Cache::open(root.join("cache"));
+        Ok(Self { graph, root, built_in, cache, device })
+    }
+
+    /// The stages named on the command line with all they need; all stages when none is named.
+    pub fn select(&self, names: &[String]) -> Result<Vec<StageId>> {
+        if names.is_empty() {
+            return Ok(self.graph.order.clone());
+        }
+        let ids = names.iter().map(|name| self.stage(name)).collect::<Result<Vec<_>>>()?;
+        Ok(self.graph.with_ancestors(&ids))
+    }
+
+    /// A stage by the name given on the command line.
+    pub fn stage(&self, name: &str) -> Result<StageId> {
+        self.graph.find(name).ok_or_else(|| {
+            let text = Text { name: "command line".to_owned(), content: name.to_owned(), origin: Origin::CommandLine };
+            let span = Span { text: Arc::new(text), range: 0..name.len() };
+            let known = self.graph.pipeline.stages.iter().map(|stage| stage.name.value.as_str());
+            Diagnostic::unknown(&span, "stage", name, known).into()
+        })
+    }
+
+    pub fn profile(&self) -> Option<&str> {
+        self.graph.pipeline.profile.as_deref()
+    }
+}
+
+fn current_folder() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| Error::failed(format!("cannot tell the current folder: {error}")))
+}
+
+fn find(folder: &Path, file: Option<&Path>) -> Result<(Arc<Text>, PathBuf, bool)> {
+    let text = |name: &Path, content: String| {
+        Arc::new(Text { name: name.display().to_string(), content, origin: Origin::File })
+    };
+    let path = match file {
+        Some(file) => folder.join(file),
+        None => match folder.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file()) {
+            Some(path) => path,
+            None => {
+                return Ok((text(Path::new("built-in pipeline.toml"), BUILT_IN.to_owned()), folder.to_owned(), true));
+            }
+        },
+    };
+    let content = std::fs::read_to_string(&path)
+        .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
+    let shown = path.strip_prefix(folder).unwrap_or(&path);
+    let root = path.parent().expect("a file has a folder").to_owned();
+    Ok((text(shown, content), root, false))
+}

@@ -1,0 +1,183 @@
+//! What a stage run *is*: [`Recipe`], whose digest is its [`Key`]; and why a stage is stale: the difference of two.
+
+use crate::cache::digest::Digest;
+use crate::params::Params;
+use plantpipe_stage::Kind;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A recipe's digest.
+pub type Key = Digest;
+
+/// Version of the recipe's form: another version's results are not this one's.
+const SCHEMA: u32 = 1;
+
+/// Everything that a result depends on, and nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    pub schema: u32,
+    pub kind: String,
+    /// `room/file` -> digest of the kind's own source.
+    pub code: BTreeMap<String, Digest>,
+    /// Crate -> locked version.
+    pub crates: BTreeMap<String, String>,
+    /// Device class.
+    pub device: Option<String>,
+    pub seed: Option<u64>,
+    pub params: Params,
+    /// Input name -> digests of the parts read, in order.
+    pub inputs: BTreeMap<String, Vec<Digest>>,
+    /// Digest of the lineage, for a kind that tells it.
+    pub lineage: Option<Digest>,
+}
+
+impl Recipe {
+    /// The part of a recipe that the kind itself gives.
+    pub fn of_kind(kind: &Kind) -> Self {
+        Self {
+            schema: SCHEMA,
+            kind: kind.name.to_owned(),
+            code: code(kind),
+            crates: crates(kind),
+            device: None,
+            seed: None,
+            params: Params::new(),
+            inputs: BTreeMap::new(),
+            lineage: None,
+        }
+    }
+
+    pub fn key(&self) -> Key {
+        Digest::of_json("plantpipe 2026 recipe", self)
+    }
+
+    /// What differs from an earlier recipe, as sentences: `lr: 0.001 -> 0.0003`.
+    pub fn reasons_since(&self, before: &Self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.schema != before.schema {
+            reasons.push("another version of plantpipe's recipes".to_owned());
+        }
+        if self.kind != before.kind {
+            reasons.push(format!("kind: {} -> {}", before.kind, self.kind));
+        }
+        for (name, old, new) in differences(&before.params, &self.params) {
+            reasons.push(change(name, old, new));
+        }
+        for (name, old, new) in differences(&before.inputs, &self.inputs) {
+            reasons.push(match (old, new) {
+                (None, _) => format!("input `{name}` is new"),
+                (_, None) => format!("input `{name}` is gone"),
+                (Some(old), Some(new)) if old.len() != new.len() => {
+                    format!("input `{name}` has {} artifacts, it had {}", new.len(), old.len())
+                }
+                _ => format!("input `{name}` changed"),
+            });
+        }
+        for (file, old, new) in differences(&before.code, &self.code) {
+            let verb = if old.is_none() {
+                "new"
+            } else if new.is_none() {
+                "gone"
+            } else {
+                "changed"
+            };
+            reasons.push(format!("{}'s own code: {file} {verb}", self.kind));
+        }
+        for (name, old, new) in differences(&before.crates, &self.crates) {
+            let version = |version: Option<&String>| version.map_or("none", String::as_str).to_owned();
+            reasons.push(format!("crate {name}: {} -> {}", version(old), version(new)));
+        }
+        if self.seed != before.seed {
+            reasons.push(change("seed", before.seed.map(Value::from).as_ref(), self.seed.map(Value::from).as_ref()));
+        }
+        if self.device != before.device {
+            let word = |device: &Option<String>| device.as_deref().unwrap_or("none").to_owned();
+            reasons.push(format!("device: {} -> {}", word(&before.device), word(&self.device)));
+        }
+        // The lineage repeats what the inputs' own stages say; it's a reason of its own only when nothing else is.
+        if self.lineage != before.lineage && reasons.is_empty() {
+            reasons.push("the pipeline upstream was declared differently, though its results are the same".to_owned());
+        }
+        reasons
+    }
+}
+
+fn change(name: &str, old: Option<&Value>, new: Option<&Value>) -> String {
+    let word = |value: Option<&Value>| value.map_or_else(|| "not there".to_owned(), ToString::to_string);
+    format!("{name}: {} -> {}", word(old), word(new))
+}
+
+/// The keys whose values differ, in order.
+fn differences<'a, T: PartialEq>(
+    before: &'a BTreeMap<String, T>,
+    after: &'a BTreeMap<String, T>,
+) -> impl Iterator<Item = (&'a str, Option<&'a T>, Option<&'a T>)> {
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    keys.into_iter()
+        .map(|key| (key.as_str(), before.get(key), after.get(key)))
+        .filter(|(_, before, after)| before != after)
+}
+
+fn code(kind: &Kind) -> BTreeMap<String, Digest> {
+    let file = |room: &str, file: &plantpipe_stage::CodeFile| {
+        (format!("{room}/{}", file.name), Digest::from(blake3::hash(file.text.as_bytes())))
+    };
+    kind.code.iter().flat_map(|code| code.files.iter().map(|entry| file(code.room, entry))).collect()
+}
+
+/// Name and version of every locked crate, from Cargo.lock.
+const LOCKED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/locked.rs"));
+
+fn crates(kind: &Kind) -> BTreeMap<String, String> {
+    let version = |name: &str| {
+        let versions: Vec<&str> =
+            LOCKED.iter().filter(|(known, _)| *known == name).map(|(_, version)| *version).collect();
+        versions.join(" and ")
+    };
+    kind.crates.iter().map(|name| ((*name).to_owned(), version(name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn recipe() -> Recipe {
+        Recipe {
+            schema: SCHEMA,
+            kind: "train".into(),
+            code: [("learn/train.rs".into(), blake3::hash(b"a").into())].into(),
+            crates: [("burn".into(), "0.22.1".into())].into(),
+            device: Some("cpu".into()),
+            seed: Some(42),
+            params: [("lr".into(), json!(0.001))].into(),
+            inputs: [("shards".into(), vec![blake3::hash(b"x").into()])].into(),
+            lineage: None,
+        }
+    }
+
+    #[test]
+    fn each_difference_is_said_and_changes_the_key() {
+        let before = recipe();
+        let params = |r: &mut Recipe, name: &str, value| r.params.extend([(name.to_owned(), value)]);
+        let cases: [(&dyn Fn(&mut Recipe), &str); 8] = [
+            (&|r| params(r, "lr", json!(3e-4)), "lr: 0.001 -> 0.0003"),
+            (&|r| params(r, "ema", json!(true)), "ema: not there -> true"),
+            (&|r| r.inputs.get_mut("shards").unwrap()[0] = blake3::hash(b"y").into(), "input `shards` changed"),
+            (&|r| r.inputs.clear(), "input `shards` is gone"),
+            (&|r| r.code.clear(), "train's own code: learn/train.rs gone"),
+            (&|r| *r.crates.get_mut("burn").unwrap() = "0.23.0".into(), "crate burn: 0.22.1 -> 0.23.0"),
+            (&|r| r.seed = Some(43), "seed: 42 -> 43"),
+            (&|r| r.device = Some("cuda".into()), "device: cpu -> cuda"),
+        ];
+        for (edit, reason) in cases {
+            let mut after = recipe();
+            edit(&mut after);
+            assert_eq!(after.reasons_since(&before), [reason]);
+            assert_ne!(after.key(), before.key(), "{reason}");
+        }
+        assert!(before.reasons_since(&before).is_empty());
+    }
+}

@@ -1,0 +1,51 @@
+//! The table of stage kinds, [`REGISTRY`]: the only file that names the stage crates.
+
+use plantpipe_stage::Kind;
+
+/// What the engine is given: the kinds it may run, and the devices they may run on.
+#[derive(Debug, Clone, Copy)]
+pub struct Registry {
+    pub kinds: &'static [&'static [&'static Kind]],
+    /// Device classes compiled in.
+    pub devices: &'static [&'static str],
+    /// What `--device auto` means here.
+    pub auto_device: fn() -> String,
+}
+
+impl Registry {
+    pub fn kinds(&self) -> impl Iterator<Item = &'static Kind> {
+        self.kinds.iter().flat_map(|room| room.iter().copied())
+    }
+
+    #[must_use]
+    pub fn kind(&self, name: &str) -> Option<&'static Kind> {
+        self.kinds().find(|kind| kind.name == name)
+    }
+}
+
+/// The kinds compiled in, in the order a pipeline uses them.
+pub const REGISTRY: Registry = Registry {
+    kinds: &[
+        #[cfg(feature = "data")]
+        plantpipe_data::KINDS,
+        #[cfg(feature = "learn")]
+        plantpipe_learn::KINDS,
+        #[cfg(feature = "judge")]
+        plantpipe_judge::KINDS,
+    ],
+    devices: &[
+        "cpu",
+        #[cfg(feature = "cuda")]
+        "cuda",
+        #[cfg(feature = "wgpu")]
+        "wgpu",
+    ],
+    auto_device,
+};
+
+fn auto_device() -> String {
+    #[cfg(feature = "learn")]
+    return plantpipe_learn::device::auto();
+    #[cfg(not(feature = "learn"))]
+    "cpu".to_owned()
+}

@@ -1,0 +1,122 @@
+//! When and where a run happened: [`RunRecord`], kept under `cache/runs/` and told in `run.md`; never digested.
+
+use crate::assess::Assessment;
+use crate::cache::{Cache, records::pretty, write_whole};
+use crate::error::{Error, Result};
+use crate::project::Project;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// One run of `plantpipe run`.
+#[derive(Debug, Serialize)]
+pub struct RunRecord {
+    pub schema: u32,
+    pub version: &'static str,
+    pub started: Timestamp,
+    pub pipeline: String,
+    pub profile: Option<String>,
+    pub device: String,
+    pub machine: Machine,
+    pub stages: Vec<StageRun>,
+    pub seconds: f64,
+    /// `done`, or what ended it.
+    pub outcome: String,
+}
+
+/// Where it ran.
+#[derive(Debug, Serialize)]
+pub struct Machine {
+    pub system: String,
+    pub processor: String,
+    pub threads: usize,
+}
+
+/// A stage in a run.
+#[derive(Debug, Serialize)]
+pub struct StageRun {
+    pub stage: String,
+    /// False: fresh, left alone.
+    pub ran: bool,
+    /// How long it took, then or when it was recorded.
+    pub seconds: f64,
+}
+
+impl StageRun {
+    pub fn ran(stage: &str, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), ran: true, seconds }
+    }
+
+    pub fn fresh(stage: &str, assessment: &Assessment) -> Self {
+        let record = assessment.ready.as_ref().and_then(|ready| ready.record.as_ref());
+        Self { stage: stage.to_owned(), ran: false, seconds: record.map_or(0.0, |record| record.seconds) }
+    }
+}
+
+impl RunRecord {
+    pub fn new(project: &Project, threads: usize) -> Self {
+        Self {
+            schema: 1,
+            version: env!("CARGO_PKG_VERSION"),
+            started: Timestamp::now(),
+            pipeline: project.graph.pipeline.name.clone(),
+            profile: project.profile().map(str::to_owned),
+            device: project.device.as_str().to_owned(),
+            machine: Machine {
+                system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+                processor: processor(),
+                threads,
+            },
+            stages: Vec::new(),
+            seconds: 0.0,
+            outcome: "running".to_owned(),
+        }
+    }
+
+    pub fn push(&mut self, stage: StageRun) {
+        self.stages.push(stage);
+    }
+
+    /// How many stages ran.
+    pub fn ran(&self) -> usize {
+        self.stages.iter().filter(|stage| stage.ran).count()
+    }
+
+    pub fn finish(&mut self, seconds: f64, error: Option<&Error>) {
+        self.seconds = seconds;
+        self.outcome = error.map_or_else(|| "done".to_owned(), ToString::to_string);
+    }
+
+    pub fn write(&self, cache: &Cache) -> Result<()> {
+        let name = self.started.strftime("%Y-%m-%dT%H-%M-%S%.6fZ").to_string();
+        write_whole(&cache.root.join("runs").join(format!("{name}.json")), &pretty(self))
+    }
+
+    /// The page beside a report.
+    pub fn markdown(&self) -> String {
+        let mut page = format!(
+            "# How this report came to be\n\nTimes and machine of the run that wrote [report.md](report.md). Nothing here is hashed: the same inputs give \
+             the same report on another day and machine.\n\n\
+             | | |\n| --- | --- |\n| started | {} |\n| took | {:.1} s |\n| device | {} |\n| machine | {}, {}, {} threads |\n| plantpipe | {} |\n\n\
+             | stage | | seconds |\n| --- | --- | ---: |\n",
+            self.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            self.seconds,
+            self.device,
+            self.machine.system,
+            self.machine.processor,
+            self.machine.threads,
+            self.version,
+        );
+        for stage in &self.stages {
+            let how = if stage.ran { "ran" } else { "taken from the cache" };
+            page.push_str(&format!("| {} | {how} | {:.1} |\n", stage.stage, stage.seconds));
+        }
+        page
+    }
+}
+
+/// The processor's name, as far as the system tells it.
+fn processor() -> String {
+    let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = told.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
+}

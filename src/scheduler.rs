@@ -1,0 +1,247 @@
+//! The loop: [`run`] takes stages in order, leaves the fresh ones alone, runs the others, and records what they gave.
+
+use crate::assess::{Assessment, Known, Ready, assess, locate};
+use crate::cache::records::{Last, Outputs, Record, SCHEMA};
+use crate::cache::scan::Scanner;
+use crate::cache::{self};
+use crate::error::{Error, Result};
+use crate::event::{Event, SCHEMA_VERSION};
+use crate::executor::Executor;
+use crate::graph::{Origin, StageId};
+use crate::interrupt;
+use crate::project::Project;
+use crate::publish;
+use crate::run_record::{RunRecord, StageRun};
+use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Outcome, Report};
+use std::time::Instant;
+
+/// What a run is asked.
+#[derive(Debug)]
+pub struct Options {
+    /// The stages asked for, with all they need, in order.
+    pub stages: Vec<StageId>,
+    /// Run even if fresh.
+    pub force: Vec<StageId>,
+    pub threads: usize,
+}
+
+/// Runs what is not fresh.
+pub fn run(
+    project: &mut Project,
+    options: &Options,
+    executor: &dyn Executor,
+    tell: &mut dyn FnMut(Event),
+) -> Result<()> {
+    let started = Instant::now();
+    for origin in options.stages.iter().flat_map(|id| project.graph.origins(*id).iter().flatten()) {
+        if let Origin::Source(source) = origin {
+            locate(project, *source)?;
+        }
+    }
+    project.cache.prepare()?;
+    let _lock = project.cache.lock()?;
+    tell(Event::RunStarted {
+        schema_version: SCHEMA_VERSION,
+        pipeline: project.graph.pipeline.name.clone(),
+        profile: project.profile().map(str::to_owned),
+        stages: options.stages.len(),
+    });
+    let mut record = RunRecord::new(project, options.threads);
+    let result = each_stage(project, options, executor, tell, &mut record);
+    project.cache.scanner.save()?;
+    let ran = record.ran();
+    if ran > 0 || result.is_err() {
+        record.finish(started.elapsed().as_secs_f64(), result.as_ref().err());
+        record.write(&project.cache)?;
+    }
+    result?;
+    publish::publish(project, options, &record, tell)?;
+    project.cache.scanner.save()?;
+    let fresh = options.stages.len() - ran;
+    tell(Event::RunDone { ran, fresh, seconds: started.elapsed().as_secs_f64() });
+    Ok(())
+}
+
+fn each_stage(
+    project: &mut Project,
+    options: &Options,
+    executor: &dyn Executor,
+    tell: &mut dyn FnMut(Event),
+    record: &mut RunRecord,
+) -> Result<()> {
+    let mut known = Known::new();
+    for id in &options.stages {
+        interrupt::check()?;
+        let assessment = assess(project, *id, &known)?;
+        let name = project.graph.stage(*id).name.value.clone();
+        let outputs = match assessment.outputs {
+            Some(ref outputs) if !options.force.contains(id) => {
+                let outputs = outputs.clone();
+                accept(project, *id, &assessment, &outputs)?;
+                record.push(StageRun::fresh(&name, &assessment));
+                tell(Event::StageFresh { stage: name });
+                outputs
+            }
+            _ => {
+                let (outputs, seconds) = execute(project, *id, assessment, options.threads, executor, tell)?;
+                record.push(StageRun::ran(&name, seconds));
+                outputs
+            }
+        };
+        known.insert(*id, outputs);
+    }
+    Ok(())
+}
+
+/// Makes a recorded result the current one: shown under `out/`, and the stage's last.
+fn accept(project: &Project, id: StageId, assessment: &Assessment, outputs: &Outputs) -> Result<()> {
+    let name = &project.graph.stage(id).name.value;
+    project.cache.show(name, outputs)?;
+    let done = assessment.ready.as_ref().map(|ready| ready.key);
+    let last = project.cache.last(project.profile(), name);
+    if last.done != done || last.failed.is_some() {
+        project.cache.write_last(project.profile(), name, Last { done, ..Last::default() })?;
+    }
+    Ok(())
+}
+
+fn execute(
+    project: &mut Project,
+    id: StageId,
+    assessment: Assessment,
+    threads: usize,
+    executor: &dyn Executor,
+    tell: &mut dyn FnMut(Event),
+) -> Result<(Outputs, f64)> {
+    let stage = project.graph.stage(id).name.value.clone();
+    let kind = project.graph.stage(id).kind;
+    let ready =
+        assessment.ready.ok_or_else(|| Error::Bug { message: format!("stage `{stage}` is blocked in its turn") })?;
+    let reasons = if assessment.reasons.is_empty() { vec!["forced".to_owned()] } else { assessment.reasons };
+    tell(Event::StageStarted { stage: stage.clone(), kind: kind.name.to_owned(), reasons });
+    let started = Instant::now();
+    let scratch = project.cache.scratch(&stage)?;
+    let action = action(project, id, &ready, &scratch, threads)?;
+    let report = executor.run(&action, &mut |event| tell(stage_event(&stage, event)));
+    let seconds = started.elapsed().as_secs_f64();
+    let kept = report.and_then(|report| keep(project, id, &ready, &action, report, seconds));
+    match kept {
+        Ok(Kept { outputs, same_bytes, irreproducible }) => {
+            cache::remove(&scratch)?;
+            if irreproducible {
+                let note = "the same recipe gave other bytes than the time before: this result is not reproducible";
+                tell(Event::StageNote { stage: stage.clone(), note: note.to_owned() });
+            }
+            tell(Event::StageDone { stage, seconds, same_bytes });
+            Ok((outputs, seconds))
+        }
+        Err(error) => {
+            // What the child said on standard error stays until the next try.
+            cache::remove(&action.scratch)?;
+            let error = in_stage(&stage, error);
+            if !matches!(error, Error::Interrupted { .. }) {
+                let last = project.cache.last(project.profile(), &stage);
+                let failed = Some((ready.key, error.to_string()));
+                project.cache.write_last(project.profile(), &stage, Last { failed, ..last })?;
+                let hint = match &error {
+                    Error::Failed { hint, .. } => hint.clone(),
+                    _ => None,
+                };
+                tell(Event::StageFailed { stage, seconds, message: error.to_string(), hint });
+            }
+            Err(error)
+        }
+    }
+}
+
+fn action(project: &Project, id: StageId, ready: &Ready, scratch: &std::path::Path, threads: usize) -> Result<Action> {
+    let stage = project.graph.stage(id);
+    let out = scratch.join("out");
+    cache::make(&out)?;
+    Ok(Action {
+        schema: ACTION_SCHEMA,
+        stage: stage.name.value.clone(),
+        kind: stage.kind.name.to_owned(),
+        params: stage.params.clone(),
+        inputs: ready.inputs.clone(),
+        seed: project.graph.pipeline.seed,
+        threads,
+        device: project.device.as_str().to_owned(),
+        scratch: out,
+        report: scratch.join("report.json"),
+        lineage: ready.lineage.clone(),
+    })
+}
+
+struct Kept {
+    outputs: Outputs,
+    same_bytes: bool,
+    irreproducible: bool,
+}
+
+/// From a report to a record: outputs into the store, inputs checked again, the record last.
+fn keep(
+    project: &mut Project,
+    id: StageId,
+    ready: &Ready,
+    action: &Action,
+    report: Report,
+    seconds: f64,
+) -> Result<Kept> {
+    match report.outcome {
+        Outcome::Done => {}
+        Outcome::Failed(error) => return Err(Error::Failed { message: error.message, hint: error.hint }),
+        Outcome::Bug(message) => return Err(Error::Bug { message }),
+    }
+    let stage = project.graph.stage(id);
+    let (name, specs) = (stage.name.value.clone(), stage.kind.outputs);
+    let mut outputs = Outputs::new();
+    for spec in specs {
+        let folder = action.scratch.join(spec.name);
+        if !folder.is_dir() {
+            return Err(Error::Bug { message: format!("it gave no output `{}`", spec.name) });
+        }
+        outputs.insert(spec.name.to_owned(), project.cache.keep(&folder)?);
+    }
+    for (path, snapshot) in &ready.watched {
+        if let Some(file) = Scanner::changed_since(path, snapshot)? {
+            let message = format!("{} changed while stage `{name}` ran", path.join(file).display());
+            let hint = Some("the output is kept but not recorded; run again when the files are at rest".to_owned());
+            return Err(Error::Integrity { message, hint });
+        }
+    }
+    let last = project.cache.last(project.profile(), &name);
+    let before = last.done.and_then(|key| project.cache.record(key));
+    let same_bytes = before.is_some_and(|before| before.outputs == outputs);
+    let irreproducible = ready.record.as_ref().is_some_and(|before| before.outputs != outputs);
+    project.cache.write_record(&Record {
+        schema: SCHEMA,
+        key: ready.key,
+        recipe: ready.recipe.clone(),
+        outputs: outputs.clone(),
+        items: report.items,
+        seconds,
+    })?;
+    project.cache.write_last(project.profile(), &name, Last { done: Some(ready.key), ..Last::default() })?;
+    project.cache.show(&name, &outputs)?;
+    Ok(Kept { outputs, same_bytes, irreproducible })
+}
+
+fn stage_event(stage: &str, event: StageEvent) -> Event {
+    let stage = stage.to_owned();
+    match event {
+        StageEvent::Progress { done, total, unit } => Event::StageProgress { stage, done, total, unit },
+        StageEvent::Note(note) => Event::StageNote { stage, note },
+    }
+}
+
+/// Names the stage in what ended it.
+fn in_stage(stage: &str, error: Error) -> Error {
+    match error {
+        Error::Failed { message, hint } => {
+            Error::Failed { message: format!("stage `{stage}` failed: {message}"), hint }
+        }
+        Error::Bug { message } => Error::Bug { message: format!("in stage `{stage}`: {message}") },
+        other => other,
+    }
+}

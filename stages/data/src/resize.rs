@@ -1,0 +1,84 @@
+//! The kind [`RESIZE`]: every photograph of a data set squashed to one square size, as `<id>.jpg`.
+
+use crate::dataset::{Photograph, photographs};
+use plantpipe_pixels::{decode, encode_jpeg, is_plain_jpeg, resize};
+use plantpipe_stage::{
+    Arity, Code, Context, InputSpec, IoContext, Item, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
+};
+use rayon::prelude::*;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const OWN: Code = code!("data", "resize.rs", "dataset.rs");
+
+/// Squashes photographs; one that already fits passes through byte for byte.
+pub const RESIZE: Kind = Kind {
+    name: "resize",
+    doc: "squashes every photograph of a data set to size x size pixels",
+    inputs: &[InputSpec {
+        name: "images",
+        doc: "the data set whose photographs are resized",
+        format: "dataset",
+        arity: Arity::One,
+        reads: Reads::Images,
+    }],
+    outputs: &[OutputSpec { name: "images", doc: "the photographs, `<id>.jpg`, of all splits", format: "images" }],
+    params: &[
+        ParamSpec {
+            name: "size",
+            doc: "side of the square result, pixels",
+            ty: ParamType::Int { min: 8, max: 4096 },
+            default: Some("256"),
+        },
+        ParamSpec {
+            name: "quality",
+            doc: "JPEG quality, 1 to 100",
+            ty: ParamType::Int { min: 1, max: 100 },
+            default: Some("92"),
+        },
+    ],
+    code: &[&OWN, &plantpipe_pixels::CODE],
+    crates: plantpipe_pixels::CRATES,
+    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    run,
+};
+
+/// The params of [`RESIZE`].
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResizeParams {
+    pub size: u32,
+    pub quality: u8,
+}
+
+fn run(context: &Context) -> Result<()> {
+    let params: ResizeParams = context.params()?;
+    let photographs = photographs(&context.input("images").path)?;
+    let folder = context.output("images")?;
+    let done = AtomicUsize::new(0);
+    photographs.par_iter().try_for_each(|(id, photograph)| {
+        context.record(resize_one(id, photograph, &folder, &params)?);
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(50) || done == photographs.len() {
+            context.progress(done, photographs.len(), "images");
+        }
+        Ok(())
+    })
+}
+
+fn resize_one(id: &str, photograph: &Photograph, folder: &Path, params: &ResizeParams) -> Result<Item> {
+    let bytes = std::fs::read(&photograph.path).io("read", &photograph.path)?;
+    // Decoded even when it passes through: a damaged photograph is refused here, by its own path.
+    let image = decode(&bytes, &photograph.path)?;
+    let fits = is_plain_jpeg(&bytes) == Some((params.size, params.size));
+    let input = blake3::hash(&bytes);
+    let result =
+        if fits { bytes } else { encode_jpeg(&resize(&image, params.size, params.size), params.quality)? };
+    let path = folder.join(format!("{id}.jpg"));
+    std::fs::write(&path, &result).io("write", &path)?;
+    Ok(Item {
+        id: id.to_owned(),
+        input: input.to_hex().to_string(),
+        output: blake3::hash(&result).to_hex().to_string(),
+    })
+}

@@ -1,0 +1,120 @@
+//! `evaluate` from files to file.
+
+use super::{EVALUATE, commonest_answer};
+use crate::tests::{action, artifact, run};
+use plantpipe_stage::format::{
+    Evaluation, JsonFormat, MultiHot, MultiHotRow, Prediction, Predictions, Split, SplitEvaluation,
+};
+use plantpipe_stage::{Action, Result};
+use std::path::Path;
+
+/// Labels `rust`, `scab`; train photographs carry scab twice, rust once; in test, `images` photographs carry them in
+/// turn, and each tenth of them is answered wrongly.
+fn world(folder: &Path, images: usize) -> Action {
+    let labels = vec!["rust".to_owned(), "scab".to_owned()];
+    let row = |image: String, split, targets: [u8; 2]| MultiHotRow { image, split, targets: targets.to_vec() };
+    let mut rows = vec![
+        row("t0".into(), Split::Train, [0, 1]),
+        row("t1".into(), Split::Train, [0, 1]),
+        row("t2".into(), Split::Train, [1, 0]),
+    ];
+    let mut predictions = Vec::new();
+    for number in 0..images {
+        let targets = [(number % 2) as u8, ((number + 1) % 2) as u8];
+        rows.push(row(format!("x{number:04}"), Split::Test, targets));
+        let probability = |target: u8| if (target == 1) == (number % 10 != 0) { 0.9 } else { 0.1 };
+        predictions.push(Prediction {
+            image: format!("x{number:04}"),
+            split: Split::Test,
+            probabilities: targets.map(probability).to_vec(),
+        });
+    }
+    MultiHot { labels: labels.clone(), rows }.write(&folder.join("labels")).expect("writes");
+    Predictions { labels, rows: predictions }.write(&folder.join("predictions")).expect("writes");
+    let mut action = action(&EVALUATE, folder);
+    action.params.insert("splits".into(), serde_json::json!(["test"]));
+    action.inputs.insert("labels".into(), vec![artifact(folder, "labels")]);
+    action.inputs.insert("predictions".into(), vec![artifact(folder, "predictions")]);
+    action
+}
+
+fn evaluate(action: &Action) -> Result<SplitEvaluation> {
+    run(&EVALUATE, action)?;
+    Ok(Evaluation::read(&action.scratch.join("evaluation"))?.splits.remove(0))
+}
+
+#[test]
+fn a_split_is_scored_with_intervals_and_a_baseline() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let test = evaluate(&world(folder.path(), 200)).expect("evaluates");
+    assert_eq!(test.images, 200);
+    // 180 of 200 right; 1.96 sqrt(.9 x .1 / 200) = 0.042.
+    assert!((test.exact_match.value - 0.9).abs() < 1e-12);
+    assert!((test.exact_match.low - 0.858).abs() < 0.011, "{:?}", test.exact_match);
+    assert!((test.exact_match.high - 0.942).abs() < 0.011, "{:?}", test.exact_match);
+    assert_eq!(test.baseline.answer, ["scab"]);
+    assert!((test.baseline.exact_match.value - 0.5).abs() < 1e-12);
+    assert!(test.baseline.exact_match.low < 0.46 && test.baseline.exact_match.high > 0.54);
+    let scab = &test.per_label[1];
+    // Every tenth image carries scab (0, 10, 20, ... are even): 20 missed of 100, no false alarm.
+    assert_eq!((scab.true_positives, scab.false_negatives, scab.false_positives), (80, 20, 0));
+    assert_eq!(scab.label, "scab");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let mut action = world(folder.path(), 60);
+    let mut bytes = |threads: usize, seed: u64| {
+        action.seed = seed;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
+        pool.install(|| run(&EVALUATE, &action)).expect("evaluates");
+        std::fs::read(action.scratch.join("evaluation/evaluation.json")).expect("reads")
+    };
+    let one = bytes(1, 42);
+    assert_eq!(one, bytes(3, 42));
+    assert_ne!(one, bytes(1, 43));
+}
+
+#[test]
+fn a_single_photograph_has_an_interval_of_no_width() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let test = evaluate(&world(folder.path(), 1)).expect("evaluates");
+    assert_eq!((test.exact_match.low, test.exact_match.high), (test.exact_match.value, test.exact_match.value));
+}
+
+#[test]
+fn an_absent_prediction_fails_by_name() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let action = world(folder.path(), 3);
+    let file = folder.path().join("predictions/predictions.csv");
+    let text = std::fs::read_to_string(&file).expect("reads");
+    std::fs::write(&file, text.lines().filter(|line| !line.starts_with("x0001")).collect::<Vec<_>>().join("\n"))
+        .expect("writes");
+    let message = evaluate(&action).expect_err("incomplete").message;
+    assert!(message.ends_with("predictions.csv: no prediction for `x0001` of the split `test`"), "{message}");
+}
+
+#[test]
+fn no_split_and_no_train_photograph_are_refused() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let mut action = world(folder.path(), 3);
+    action.params.insert("splits".into(), serde_json::json!([]));
+    assert_eq!(evaluate(&action).expect_err("no split").message, "`splits` names no split");
+    let mut action = world(folder.path(), 3);
+    let file = folder.path().join("labels/multihot.csv");
+    let text = std::fs::read_to_string(&file).expect("reads");
+    std::fs::write(&file, text.replace(",train,", ",val,")).expect("writes");
+    action.params.insert("splits".into(), serde_json::json!(["test"]));
+    let message = evaluate(&action).expect_err("no baseline").message;
+    assert!(message.contains("no photograph of the split `train`"), "{message}");
+}
+
+#[test]
+fn of_equally_common_label_sets_the_baseline_takes_the_first_by_name() {
+    let row = |targets: [u8; 2]| MultiHotRow { image: "a".into(), split: Split::Train, targets: targets.to_vec() };
+    let labels = |rows| MultiHot { labels: vec!["rust".into(), "scab".into()], rows };
+    assert_eq!(commonest_answer(&labels(vec![row([0, 1]), row([1, 0])])), Some(vec![true, false]));
+    assert_eq!(commonest_answer(&labels(vec![row([1, 1]), row([1, 0])])), Some(vec![true, false]));
+    assert_eq!(commonest_answer(&labels(vec![])), None);
+}

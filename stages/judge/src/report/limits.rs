@@ -1,0 +1,75 @@
+//! The section **Limits and noise**: what the numbers do not say, each sentence true of this very run.
+
+use super::markdown::{count, number, text};
+use super::material::Material;
+use super::published;
+use super::summary::{difference, headline};
+use plantpipe_stage::format::Split;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+pub(super) fn section(material: &Material) -> String {
+    let mut sentences = Vec::new();
+    if let Some(scored) = headline(material).and_then(|part| part.last()) {
+        let half = (scored.exact_match.high - scored.exact_match.low) / 2.0;
+        sentences.push(format!(
+            "**Few photographs.** {} {} photographs leave about ±{} around the exact match. The interval covers the \
+             choice of these photographs and nothing else: not the seed, the camera, the orchard or the year.",
+            count(scored.images),
+            scored.split,
+            number(half)
+        ));
+    }
+    sentences.extend(chosen_on_val(material));
+    if !material.models.is_empty() {
+        let seeds: BTreeSet<u64> = material.models.iter().map(|model| model.content.card.seed).collect();
+        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+        sentences.push(format!(
+            "**One seed.** Each model was trained once (seed {}); another seed gives other figures.",
+            seeds.join(", ")
+        ));
+    }
+    if material.evaluations.len() > 1 {
+        sentences.push(
+            "**Intervals are not a test.** Two models are scored on the same photographs; whether one is better takes \
+             a paired test, and overlapping intervals do not decide it."
+                .to_owned(),
+        );
+    }
+    sentences.push(labels(material));
+    let mut words = String::new();
+    for sentence in sentences {
+        let _ = writeln!(words, "- {sentence}");
+    }
+    words
+}
+
+/// How far val lies above test, for the model of the headline.
+fn chosen_on_val(material: &Material) -> Option<String> {
+    let part = headline(material)?;
+    let (val, test) = (part.split(Split::Val)?, part.split(Split::Test)?);
+    Some(format!(
+        "**Val is not fresh.** The epoch was chosen on val, so test is the figure to quote; for {} the exact match on \
+         test differs from val's by {}.",
+        text(&material.name(part)),
+        difference(test.exact_match.value - val.exact_match.value)
+    ))
+}
+
+fn labels(material: &Material) -> String {
+    if material.synthetic() {
+        return "**Labels without noise.** The program that drew the leaves wrote the labels too. Labels that people \
+                give to real leaves are not so certain, and real leaves are more varied: expect lower figures there."
+            .to_owned();
+    }
+    let mut sentence = "**Labels are taken as true.** A photograph whose label is wrong counts against a model that \
+                        sees it rightly, so no model can be expected to reach 1."
+        .to_owned();
+    if material.analyses.iter().any(|analysis| published::is_course_split(&analysis.content)) {
+        sentence.push_str(
+            " In this data set `complex` partly means too many diseases to tell apart, and near-duplicate photographs \
+             with different labels are known, mostly `complex` against `rust`.",
+        );
+    }
+    sentence
+}

@@ -1,0 +1,129 @@
+//! What a report is made of: [`Material`], every artifact read, each with the stage and the model it belongs to.
+
+use plantpipe_stage::format::{
+    Analysis, Ancestor, Cams, Epoch, Evaluation, JsonFormat, Lineage, ModelCard, Split, SplitEvaluation, read_history,
+};
+use plantpipe_stage::{Artifact, Context, Error, Result};
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+
+/// All inputs of the report.
+pub(super) struct Material {
+    pub(super) lineage: Lineage,
+    pub(super) analyses: Vec<Part<Analysis>>,
+    pub(super) models: Vec<Part<Model>>,
+    pub(super) evaluations: Vec<Part<Evaluation>>,
+    pub(super) explanations: Vec<Part<Cams>>,
+}
+
+/// An artifact's content, with what the lineage says of it.
+pub(super) struct Part<T> {
+    /// The stage (or source) that it comes from.
+    pub(super) stage: String,
+    /// The stage of the model behind it; a model's is itself.
+    pub(super) model: Option<String>,
+    pub(super) folder: PathBuf,
+    pub(super) content: T,
+}
+
+/// A model's card and its epochs.
+pub(super) struct Model {
+    pub(super) card: ModelCard,
+    pub(super) history: Vec<Epoch>,
+}
+
+impl Material {
+    /// Reads every input.
+    ///
+    /// # Errors
+    /// An artifact that is not what its format says; a run without a lineage.
+    pub(super) fn gather(ctx: &Context) -> Result<Self> {
+        let lineage = ctx.lineage().ok_or_else(|| Error::new("the report was given no lineage"))?.clone();
+        let models = parts(&lineage, ctx.inputs("models"), &BTreeSet::new(), read_model)?;
+        let stages: BTreeSet<&str> = models.iter().map(|model| model.stage.as_str()).collect();
+        Ok(Self {
+            analyses: parts(&lineage, ctx.inputs("analysis"), &stages, Analysis::read)?,
+            evaluations: parts(&lineage, ctx.inputs("evaluations"), &stages, Evaluation::read)?,
+            explanations: parts(&lineage, ctx.inputs("explanations"), &stages, Cams::read)?,
+            models,
+            lineage,
+        })
+    }
+
+    /// The model behind an artifact, where the report was given it.
+    pub(super) fn model<T>(&self, part: &Part<T>) -> Option<&Model> {
+        let stage = part.model.as_ref()?;
+        self.models.iter().find(|model| model.stage == *stage).map(|model| &model.content)
+    }
+
+    /// What an evaluation is called in tables: its model's stage, and its own where that model has several.
+    pub(super) fn name(&self, evaluation: &Part<Evaluation>) -> String {
+        let Some(model) = &evaluation.model else { return evaluation.stage.clone() };
+        let several = self.evaluations.iter().filter(|other| other.model.as_ref() == Some(model)).count() > 1;
+        if several { format!("{model} ({})", evaluation.stage) } else { model.clone() }
+    }
+
+    /// Whether the photographs are drawn by a program, as a data set's card says.
+    pub(super) fn synthetic(&self) -> bool {
+        self.analyses.iter().any(|analysis| analysis.content.synthetic)
+    }
+}
+
+impl Part<Evaluation> {
+    pub(super) fn split(&self, split: Split) -> Option<&SplitEvaluation> {
+        self.content.splits.iter().find(|scored| scored.split == split)
+    }
+
+    /// The split to speak of: test, or the last that was scored.
+    pub(super) fn last(&self) -> Option<&SplitEvaluation> {
+        self.content.splits.iter().max_by_key(|scored| scored.split)
+    }
+}
+
+fn read_model(folder: &Path) -> Result<Model> {
+    Ok(Model { card: ModelCard::read(folder)?, history: read_history(folder)? })
+}
+
+fn parts<T>(
+    lineage: &Lineage,
+    artifacts: &[Artifact],
+    models: &BTreeSet<&str>,
+    read: impl Fn(&Path) -> Result<T>,
+) -> Result<Vec<Part<T>>> {
+    artifacts
+        .iter()
+        .map(|artifact| {
+            let stage = stage(lineage, &artifact.name);
+            let model = model_behind(lineage, &stage, models);
+            Ok(Part { stage, model, folder: artifact.path.clone(), content: read(&artifact.path)? })
+        })
+        .collect()
+}
+
+/// The stage of an artifact that is called `stage` or `stage.output`.
+fn stage(lineage: &Lineage, artifact: &str) -> String {
+    let owns = |name: &str| artifact.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let owners = lineage.ancestors.iter().map(|ancestor| ancestor.name.as_str()).filter(|name| owns(name));
+    owners.max_by_key(|name| name.len()).unwrap_or(artifact).to_owned()
+}
+
+/// The nearest stage upstream (or the stage itself) that is one of `models` or trains one.
+fn model_behind(lineage: &Lineage, stage: &str, models: &BTreeSet<&str>) -> Option<String> {
+    let (mut queue, mut seen) = (VecDeque::from([stage]), BTreeSet::new());
+    while let Some(name) = queue.pop_front() {
+        if !seen.insert(name) {
+            continue;
+        }
+        let ancestor = ancestor(lineage, name)?;
+        if models.contains(name) || ancestor.kind.as_deref() == Some("train") {
+            return Some(name.to_owned());
+        }
+        queue.extend(ancestor.inputs.values().flatten().map(|edge| edge.from.as_str()));
+    }
+    None
+}
+
+/// A source or stage by name.
+pub(super) fn ancestor<'l>(lineage: &'l Lineage, name: &str) -> Option<&'l Ancestor> {
+    lineage.ancestors.iter().find(|ancestor| ancestor.name == name)
+}

@@ -1,0 +1,100 @@
+//! The kind `report`: one page of markdown with its pictures, of everything that an experiment found.
+//!
+//! Reading order: [`material`] gathers the artifacts and finds which belong together; [`page`] puts the sections in
+//! order; each section is a file; [`markdown`], [`chart`] and [`folder`] are the tools. Every number comes from an
+//! artifact or the lineage; there is no time, host or path on the page.
+
+mod cams;
+mod chart;
+mod curves;
+mod data;
+mod folder;
+mod labels;
+mod limits;
+mod markdown;
+mod material;
+mod page;
+mod pipeline;
+mod provenance;
+mod published;
+mod results;
+mod summary;
+
+use folder::Folder;
+use material::Material;
+use plantpipe_stage::{
+    Arity, Code, Context, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
+};
+use serde::Deserialize;
+
+pub const REPORT: Kind = Kind {
+    name: "report",
+    doc: "Tells the experiment on one markdown page: data, graph, results with intervals, curves, CAMs, provenance",
+    inputs: &[
+        input("analysis", "what `analyze` found", "analysis"),
+        input("models", "trained models: their cards and learning curves", "model"),
+        input("evaluations", "metrics; each is matched with its model through the graph", "evaluation"),
+        input("explanations", "CAM panels", "cams"),
+    ],
+    outputs: &[OutputSpec { name: "report", doc: "`report.md` and its pictures", format: "report" }],
+    params: &[
+        ParamSpec {
+            name: "title",
+            doc: "the page's title; empty: the pipeline's name",
+            ty: ParamType::Text,
+            default: Some("\"\""),
+        },
+        ParamSpec {
+            name: "panels",
+            doc: "how many CAM panels to show of each explanation",
+            ty: ParamType::Int { min: 0, max: 1000 },
+            default: Some("12"),
+        },
+    ],
+    code: &[&CODE],
+    crates: &[],
+    uses: Uses { seed: false, device: false, lineage: true, published: true },
+    run,
+};
+
+const CODE: Code = code!(
+    "judge",
+    "mod.rs",
+    "cams.rs",
+    "chart.rs",
+    "curves.rs",
+    "data.rs",
+    "folder.rs",
+    "labels.rs",
+    "limits.rs",
+    "markdown.rs",
+    "material.rs",
+    "page.rs",
+    "pipeline.rs",
+    "provenance.rs",
+    "published.rs",
+    "results.rs",
+    "summary.rs",
+);
+
+const fn input(name: &'static str, doc: &'static str, format: &'static str) -> InputSpec {
+    InputSpec { name, doc, format, arity: Arity::Any, reads: Reads::All }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Params {
+    title: String,
+    panels: usize,
+}
+
+fn run(ctx: &Context) -> Result<()> {
+    let params: Params = ctx.params()?;
+    let material = Material::gather(ctx)?;
+    let mut folder = Folder::new(ctx.output("report")?);
+    let page = page::write(&material, &params, &mut folder)?;
+    folder.write("report.md", &page)
+}
+
+#[cfg(test)]
+mod tests;

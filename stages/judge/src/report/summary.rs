@@ -1,0 +1,127 @@
+//! The top of the page: the [`notice`] of a synthetic data set and the [`paragraph`] with the headline number.
+
+use super::markdown::{codes, count, counted, interval, number, text};
+use super::material::{Material, Model, Part};
+use plantpipe_stage::format::{Evaluation, Split};
+use std::fmt::Write;
+
+/// Said before anything else where photographs are drawn by a program; else nothing.
+pub(super) fn notice(material: &Material) -> String {
+    if !material.synthetic() {
+        return String::new();
+    }
+    "> [!WARNING]\n> **Synthetic data: these photographs are drawn by a program.** The numbers below show that the \
+     pipeline works from end to end; nothing here speaks of real leaves.\n\n"
+        .to_owned()
+}
+
+/// The experiment in a few sentences.
+pub(super) fn paragraph(material: &Material) -> String {
+    let mut words = data(material);
+    match headline(material) {
+        Some(evaluation) => words.push_str(&result(material, evaluation)),
+        None if material.models.is_empty() => words.push_str("No model was evaluated."),
+        None => {
+            let _ = write!(words, "{} trained; none was evaluated.", models(material.models.len()));
+        }
+    }
+    format!("{}\n\n", words.trim_end())
+}
+
+/// The evaluation to speak of first: of several, the one with the best exact match on val. Never chosen on test.
+pub(super) fn headline(material: &Material) -> Option<&Part<Evaluation>> {
+    let on_val = |evaluation: &Part<Evaluation>| evaluation.split(Split::Val).map(|val| val.exact_match.value);
+    let mut best = material.evaluations.first()?;
+    for other in &material.evaluations[1..] {
+        if on_val(other) > on_val(best) {
+            best = other;
+        }
+    }
+    Some(best)
+}
+
+fn data(material: &Material) -> String {
+    let mut words = String::new();
+    for analysis in &material.analyses {
+        let found = &analysis.content;
+        let name = found.name.as_ref().map_or("The data set".to_owned(), |name| format!("**{}**", text(name)));
+        let splits: Vec<String> =
+            found.splits.iter().map(|split| format!("{} {}", count(split.images), split.split)).collect();
+        let kind = if found.synthetic { "drawn photographs" } else { "photographs" };
+        let _ = write!(
+            words,
+            "{name} holds {} labelled {kind} with {}. ",
+            splits.join(" + "),
+            counted(found.labels.len() as u64, "label")
+        );
+    }
+    words
+}
+
+fn result(material: &Material, evaluation: &Part<Evaluation>) -> String {
+    let Some(scored) = evaluation.last() else { return "The evaluation scored no split.".to_owned() };
+    let several = material.evaluations.len();
+    let subject = if several > 1 {
+        format!("Of {several} evaluated models, the one with the best val exact match, **{}**", {
+            text(&material.name(evaluation))
+        })
+    } else {
+        format!("The model **{}**", text(&material.name(evaluation)))
+    };
+    let what = material.model(evaluation).map(|model| format!(" ({})", nature(model))).unwrap_or_default();
+    let baseline = &scored.baseline;
+    let apart = if scored.exact_match.low > baseline.exact_match.high {
+        "; the two intervals do not overlap"
+    } else {
+        "; **the two intervals overlap: the model is not shown to be better**"
+    };
+    format!(
+        "{subject}{what}, gets **every label right on {} of the {} {} photographs** (exact match at threshold {}, 95% \
+         interval in brackets). Always answering {}, the commonest label set of the train split, gets {}{apart}.",
+        interval(&scored.exact_match),
+        count(scored.images),
+        scored.split,
+        evaluation.content.threshold,
+        codes(&baseline.answer),
+        interval(&baseline.exact_match),
+    )
+}
+
+/// `ResNet-18, 11.2 million parameters, 224 x 224 px`.
+fn nature(model: &Model) -> String {
+    let size = model.card.preprocessing.size;
+    let start =
+        if model.card.pretrained.is_some() { "fine-tuned from pretrained weights" } else { "from random weights" };
+    format!(
+        "{}, {} parameters, {size} × {size} px, {start}",
+        architecture(&model.card.arch),
+        millions(model.card.parameters)
+    )
+}
+
+/// An architecture as papers write it.
+pub(super) fn architecture(name: &str) -> String {
+    match name {
+        "resnet18" => "ResNet-18".to_owned(),
+        "efficientnet_lite0" => "EfficientNet-Lite0".to_owned(),
+        other => text(other),
+    }
+}
+
+fn millions(parameters: u64) -> String {
+    if parameters < 100_000 { count(parameters) } else { format!("{:.1} million", parameters as f64 / 1e6) }
+}
+
+fn models(number: usize) -> String {
+    if number == 1 { "One model was".to_owned() } else { format!("{number} models were") }
+}
+
+/// A share in percent, for a sentence.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+/// A signed difference, for a sentence.
+pub(super) fn difference(value: f64) -> String {
+    format!("{}{}", if value < 0.0 { "−" } else { "+" }, number(value.abs()))
+}

@@ -1,0 +1,164 @@
+//! Photographs as batches of tensors: [`Photos`] holds the decoded ones of some splits, [`Batches`] gives an epoch's
+//! batches in order, one prepared while another is at work.
+
+use crate::augment::Augment;
+use plantpipe_pixels::{RgbImage, decode, resize, to_chw};
+use plantpipe_stage::format::{Preprocessing, Sample, ShardReader, Split};
+use plantpipe_stage::random::keyed;
+use plantpipe_stage::Result;
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+/// The decoded photographs of some splits, sorted by id within each split, 8 bits a channel.
+pub(crate) struct Photos {
+    pub(crate) labels: Vec<String>,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) images: Vec<RgbImage>,
+}
+
+impl Photos {
+    /// Decodes every photograph of the splits, in the order of the splits.
+    ///
+    /// # Errors
+    /// Shards that cannot be read, or a photograph that cannot be decoded; each named.
+    pub(crate) fn read(shards: &Path, splits: &[Split]) -> Result<Self> {
+        let reader = ShardReader::open(shards)?;
+        let samples: Vec<Sample> = splits.iter().flat_map(|split| reader.index.split(*split)).cloned().collect();
+        let images = samples
+            .par_iter()
+            .map(|sample| {
+                let bytes = reader.read(sample)?;
+                decode(&bytes, &shards.join(&sample.shard).join(format!("{}.jpg", sample.id)))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { labels: reader.index.labels, samples, images })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.samples.len()
+    }
+}
+
+/// Photographs on their way into a network.
+pub(crate) struct Batch {
+    /// Where in [`Photos`] they are.
+    pub(crate) items: Vec<usize>,
+    pixels: Vec<f32>,
+    targets: Vec<f32>,
+    size: usize,
+}
+
+impl Batch {
+    /// Images `[n, 3, size, size]` and targets `[n, labels]`, 0 or 1.
+    pub(crate) fn tensors(self, device: &Device) -> (Tensor<4>, Tensor<2>) {
+        let n = self.items.len();
+        let labels = self.targets.len() / n;
+        (
+            Tensor::from_data(TensorData::new(self.pixels, [n, 3, self.size, self.size]), device),
+            Tensor::from_data(TensorData::new(self.targets, [n, labels]), device),
+        )
+    }
+}
+
+/// How photographs become batches.
+pub(crate) struct Batches<'a> {
+    pub(crate) photos: &'a Photos,
+    pub(crate) preprocessing: &'a Preprocessing,
+    pub(crate) batch: usize,
+}
+
+impl Batches<'_> {
+    /// Every photograph once, in order, as it is: for evaluation.
+    pub(crate) fn plain<T>(&self, work: impl FnMut(Batch) -> Result<T>) -> Result<Vec<T>> {
+        let order: Vec<usize> = (0..self.photos.len()).collect();
+        self.each(&order, &|item| resize(&self.photos.images[item], self.size(), self.size()), work)
+    }
+
+    /// Every photograph once, in an order of the epoch's own, varied: for training.
+    pub(crate) fn varied<T>(
+        &self,
+        augment: &Augment,
+        seed: u64,
+        epoch: u64,
+        work: impl FnMut(Batch) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut order: Vec<usize> = (0..self.photos.len()).collect();
+        order.shuffle(&mut keyed(seed, "shuffle", &[epoch]));
+        self.each(&order, &|item| augment.apply(&self.photos.images[item], seed, epoch, item as u64), work)
+    }
+
+    /// Batches in an epoch.
+    pub(crate) fn count(&self) -> usize {
+        chunks(self.photos.len(), self.batch).len()
+    }
+
+    fn size(&self) -> u32 {
+        self.preprocessing.size
+    }
+
+    /// Hands each batch to `work` while a second thread prepares the next.
+    fn each<T>(
+        &self,
+        order: &[usize],
+        view: &(dyn Fn(usize) -> RgbImage + Sync),
+        mut work: impl FnMut(Batch) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        std::thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(1);
+            scope.spawn(move || {
+                for (start, end) in chunks(order.len(), self.batch) {
+                    // The receiver is gone when `work` has failed: nothing is left to prepare.
+                    if sender.send(self.prepare(&order[start..end], view)).is_err() {
+                        return;
+                    }
+                }
+            });
+            let receiver: Receiver<Batch> = receiver;
+            receiver.into_iter().map(&mut work).collect()
+        })
+    }
+
+    fn prepare(&self, items: &[usize], view: &(dyn Fn(usize) -> RgbImage + Sync)) -> Batch {
+        let [mean, std] = [self.preprocessing.mean, self.preprocessing.std].map(|rgb| rgb.map(|value| value as f32));
+        let images: Vec<Vec<f32>> = items.par_iter().map(|item| to_chw(&view(*item), mean, std)).collect();
+        Batch {
+            items: items.to_vec(),
+            pixels: images.concat(),
+            targets: items.iter().flat_map(|item| &self.photos.samples[*item].targets).map(|on| f32::from(*on)).collect(),
+            size: self.size() as usize,
+        }
+    }
+}
+
+/// Where batches of `size` begin and end; the last may be shorter, but a single photograph (which has no variance to
+/// normalise by) joins the batch before it.
+fn chunks(items: usize, size: usize) -> Vec<(usize, usize)> {
+    let mut chunks: Vec<(usize, usize)> =
+        (0..items).step_by(size).map(|start| (start, (start + size).min(items))).collect();
+    if let [.., before, last] = chunks.as_mut_slice()
+        && last.1 - last.0 == 1
+        && size > 1
+    {
+        before.1 = last.1;
+        chunks.pop();
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_batch_may_be_short_but_never_a_single_photograph() {
+        assert_eq!(chunks(8, 4), [(0, 4), (4, 8)]);
+        assert_eq!(chunks(10, 4), [(0, 4), (4, 8), (8, 10)]);
+        assert_eq!(chunks(9, 4), [(0, 4), (4, 9)]);
+        assert_eq!(chunks(1, 4), [(0, 1)]);
+        assert_eq!(chunks(2, 1), [(0, 1), (1, 2)]);
+        assert!(chunks(0, 4).is_empty());
+    }
+}

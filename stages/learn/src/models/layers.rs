@@ -1,0 +1,92 @@
+//! The plain layers, with `PyTorch`'s names and layouts: [`Conv2d`] and [`Linear`]; and [`relu6`].
+
+use super::init::Init;
+use burn::module::{Module, Param};
+use burn::tensor::activation::relu;
+use burn::tensor::module::{conv2d, linear};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::Tensor;
+
+/// A square convolution without bias, padded symmetrically by `kernel / 2`.
+#[derive(Module, Debug)]
+pub(crate) struct Conv2d {
+    /// `[out, in / groups, kernel, kernel]`.
+    weight: Param<Tensor<4>>,
+    #[module(skip)]
+    stride: usize,
+    #[module(skip)]
+    groups: usize,
+}
+
+impl Conv2d {
+    /// Weights drawn from N(0, 2 / `fan_out`), as torchvision and timm draw them.
+    pub(crate) fn new(init: &mut Init, [channels, out]: [usize; 2], kernel: usize, stride: usize) -> Self {
+        Self::grouped(init, [channels, out], kernel, stride, 1)
+    }
+
+    /// One filter a channel.
+    pub(crate) fn depthwise(init: &mut Init, channels: usize, kernel: usize, stride: usize) -> Self {
+        Self::grouped(init, [channels, channels], kernel, stride, channels)
+    }
+
+    fn grouped(init: &mut Init, [channels, out]: [usize; 2], kernel: usize, stride: usize, groups: usize) -> Self {
+        let fan_out = (out * kernel * kernel / groups) as f64;
+        let weight = init.normal([out, channels / groups, kernel, kernel], (2.0 / fan_out).sqrt());
+        Self { weight, stride, groups }
+    }
+
+    /// `[n, in, h, w]` -> `[n, out, h / stride, w / stride]`, rounded up.
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let weight = self.weight.val();
+        let pad = weight.dims()[2] / 2;
+        conv2d(x, weight, None, ConvOptions::new([self.stride; 2], [pad; 2], [1, 1], self.groups))
+    }
+}
+
+/// A fully connected layer.
+#[derive(Module, Debug)]
+pub(crate) struct Linear {
+    /// `[out, in]`.
+    weight: Param<Tensor<2>>,
+    /// `[out]`.
+    bias: Param<Tensor<1>>,
+}
+
+impl Linear {
+    /// Weights and bias drawn from U(-1 / sqrt(in), 1 / sqrt(in)), `PyTorch`'s default.
+    pub(crate) fn new(init: &mut Init, inputs: usize, outputs: usize) -> Self {
+        let bound = 1.0 / (inputs as f64).sqrt();
+        Self { weight: init.uniform([outputs, inputs], bound), bias: init.uniform([outputs], bound) }
+    }
+
+    pub(crate) fn inputs(&self) -> usize {
+        self.weight.dims()[1]
+    }
+
+    /// `[n, in]` -> `[n, out]`.
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        linear(x, self.weight.val().transpose(), Some(self.bias.val()))
+    }
+}
+
+/// min(max(x, 0), 6).
+pub(crate) fn relu6<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    // `clamp` would pass the gradient of the upper bound too; two hinges give PyTorch's: 1 inside (0, 6), 0 elsewhere.
+    let excess = relu(x.clone() - 6.0);
+    relu(x) - excess
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    #[test]
+    fn relu6_and_its_gradient_vanish_outside_zero_to_six() {
+        let x = Tensor::<1>::from_floats([-1.0, 2.0, 7.0], &Device::flex().autodiff()).require_grad();
+        let y = relu6(x.clone());
+        assert_eq!(y.to_data().to_vec::<f32>().expect("floats"), [0.0, 2.0, 6.0]);
+        let gradient = x.grad(&y.sum().backward()).expect("gradient");
+        assert_eq!(gradient.to_data().to_vec::<f32>().expect("floats"), [0.0, 1.0, 0.0]);
+    }
+}

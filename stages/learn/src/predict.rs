@@ -1,0 +1,96 @@
+//! The kind `predict`: [`PREDICT`] asks a trained model about every photograph of some splits.
+
+use crate::batches::{Batches, Photos};
+use crate::infer::{Trained, logits, sigmoid};
+use crate::{CRATES, NETWORK, device};
+use plantpipe_stage::format::{Prediction, Predictions, Split};
+use plantpipe_stage::{
+    Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
+};
+use serde::Deserialize;
+
+/// Probabilities of every photograph of some splits, with exactly the preprocessing of the training.
+pub const PREDICT: Kind = Kind {
+    name: "predict",
+    doc: "gives a trained model's probability of every label for every photograph of some splits",
+    inputs: &[
+        InputSpec {
+            name: "model",
+            doc: "the model to ask",
+            format: "model",
+            arity: Arity::One,
+            reads: Reads::All,
+        },
+        InputSpec {
+            name: "shards",
+            doc: "packed photographs with the labels the model was trained on",
+            format: "shards",
+            arity: Arity::One,
+            reads: Reads::All,
+        },
+    ],
+    outputs: &[OutputSpec {
+        name: "predictions",
+        doc: "predictions.csv: a row a photograph, a probability a label",
+        format: "predictions",
+    }],
+    params: &[
+        ParamSpec {
+            name: "splits",
+            doc: "the splits to answer for, every photograph of each",
+            ty: ParamType::Choices(Split::NAMES),
+            default: Some("[\"val\", \"test\"]"),
+        },
+        ParamSpec {
+            name: "batch",
+            doc: "photographs at a time",
+            ty: ParamType::Int { min: 1, max: 4096 },
+            default: Some("32"),
+        },
+    ],
+    code: &[&NETWORK, &PREDICTION, &plantpipe_pixels::CODE],
+    crates: CRATES,
+    uses: Uses { seed: false, device: true, lineage: false, published: false },
+    run,
+};
+
+const PREDICTION: Code = code!("learn", "predict.rs");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Params {
+    splits: Vec<Split>,
+    batch: usize,
+}
+
+/// Fails of an unreadable model or shards, labels that differ between them, or splits without a photograph.
+fn run(ctx: &Context) -> Result<()> {
+    let mut params: Params = ctx.params()?;
+    params.splits.sort_unstable();
+    params.splits.dedup();
+    let device = device::open(ctx.device())?;
+    let mut model = Trained::open(&ctx.input("model").path, &device)?;
+    let shards = &ctx.input("shards").path;
+    let photos = Photos::read(shards, &params.splits)?;
+    model.check_labels(&photos)?;
+    if photos.len() == 0 {
+        return Err(Error::at(shards, "the shards hold no photograph of the splits asked for")
+            .hint("name other `splits`, or pack these"));
+    }
+
+    let batches = Batches { photos: &photos, preprocessing: &model.card.preprocessing, batch: params.batch };
+    let total = photos.len();
+    let logits = logits(&mut model.network, &batches, &device, |done| ctx.progress(done, total, "images"))?;
+    let mut rows: Vec<Prediction> = photos
+        .samples
+        .iter()
+        .zip(logits)
+        .map(|(sample, logits)| Prediction {
+            image: sample.id.clone(),
+            split: sample.split,
+            probabilities: logits.into_iter().map(sigmoid).collect(),
+        })
+        .collect();
+    rows.sort_by(|a, b| (&a.image, a.split).cmp(&(&b.image, b.split)));
+    Predictions { labels: model.card.labels, rows }.write(&ctx.output("predictions")?)
+}

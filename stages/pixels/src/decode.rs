@@ -1,0 +1,243 @@
+//! From the bytes of a photograph to an upright 8-bit RGB image, strictly: [`decode`].
+//!
+//! Decoders fill what is missing of a broken file with grey or black and say nothing. Here a file that does not hold
+//! all of its pixels is an error.
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageFormat, RgbImage};
+use plantpipe_stage::{Error, Result};
+use std::path::Path;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// Decodes a JPEG, PNG or WebP; which of them it is, its first bytes say. EXIF orientation is applied (JPEG); grey, 16-bit and
+/// transparent pictures become 8-bit RGB (alpha is dropped, not blended).
+///
+/// # Errors
+/// Bytes that are empty, of another format, or truncated or damaged; `path_for_errors` is named.
+pub fn decode(bytes: &[u8], path_for_errors: &Path) -> Result<RgbImage> {
+    let format = format_of(bytes, path_for_errors)?;
+    let decoded = match format {
+        ImageFormat::Jpeg => decode_jpeg(bytes),
+        ImageFormat::Png => decode_png(bytes),
+        _ => decode_webp(bytes),
+    };
+    decoded.map_err(|why| {
+        let name = name_of(format);
+        Error::at(path_for_errors, format!("the {name} is truncated or damaged ({why})"))
+            .hint("copy the file again from where it came from, or take it and its row in the label table out")
+    })
+}
+
+/// The size (width, height) of a JPEG that [`decode`] would return pixel for pixel as it stands: 8-bit, three
+/// channels, no EXIF orientation or other EXIF data. None for any other file; damage is not looked for.
+#[must_use]
+pub fn is_plain_jpeg(bytes: &[u8]) -> Option<(u32, u32)> {
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options());
+    decoder.decode_headers().ok()?;
+    let info = decoder.info()?;
+    let plain = info.components == 3 && decoder.exif().is_none();
+    plain.then_some((u32::from(info.width), u32::from(info.height)))
+}
+
+fn format_of(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
+    if bytes.is_empty() {
+        return Err(Error::at(path, "the file is empty").hint("copy the file again from where it came from"));
+    }
+    match image::guess_format(bytes) {
+        Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP)) => Ok(format),
+        _ => Err(Error::at(path, "neither a JPEG nor a PNG nor a WebP file, by its first bytes")
+            .hint("convert it to one of these, or take it and its row in the label table out")),
+    }
+}
+
+fn name_of(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        _ => "WebP",
+    }
+}
+
+fn options() -> DecoderOptions {
+    DecoderOptions::default().set_strict_mode(true).jpeg_set_out_colorspace(ColorSpace::RGB)
+}
+
+fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
+    let image = end_of_image(bytes)?;
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(image), options());
+    let pixels = decoder.decode().map_err(|error| sentence(&error))?;
+    let (width, height) = decoder.dimensions().ok_or("no dimensions")?;
+    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let image = RgbImage::from_raw(width as u32, height as u32, pixels).ok_or("fewer pixels than its header says")?;
+    let mut image = DynamicImage::ImageRgb8(image);
+    image.apply_orientation(exif.unwrap_or(Orientation::NoTransforms));
+    Ok(image.into_rgb8())
+}
+
+/// A decoder's message in one line, without its trailing stop.
+fn sentence(error: &impl std::fmt::Debug) -> String {
+    let text = format!("{error:?}").split_whitespace().collect::<Vec<_>>().join(" ");
+    text.trim_end_matches('.').to_owned()
+}
+
+/// The bytes up to and with the end-of-image marker, found by walking the segments (so that the marker of an embedded
+/// thumbnail does not count). A JPEG cut short has none; the decoder would not say so.
+fn end_of_image(bytes: &[u8]) -> Result<&[u8], String> {
+    let missing = || format!("its {} bytes stop before the end-of-image marker", bytes.len());
+    let mut at = 2;
+    loop {
+        let marker = match bytes.get(at..at + 2).ok_or_else(missing)? {
+            // Fill bytes may stand before a marker.
+            [0xFF, 0xFF] => {
+                at += 1;
+                continue;
+            }
+            [0xFF, marker] => *marker,
+            _ => return Err(format!("no marker at byte {at}")),
+        };
+        at += 2;
+        match marker {
+            0xD9 => return Ok(&bytes[..at]),
+            0x01 | 0xD0..=0xD7 => continue,
+            _ => {}
+        }
+        let length = bytes.get(at..at + 2).ok_or_else(missing)?;
+        at += usize::from(u16::from_be_bytes([length[0], length[1]]));
+        if marker == 0xDA {
+            at = end_of_scan(bytes, at).ok_or_else(missing)?;
+        }
+    }
+}
+
+/// Where the marker after the entropy-coded data from `at` on stands; stuffed zeros and restart markers belong to the
+/// data.
+fn end_of_scan(bytes: &[u8], at: usize) -> Option<usize> {
+    let scan = bytes.get(at..)?;
+    scan.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF)).map(|found| at + found)
+}
+
+fn decode_png(bytes: &[u8]) -> Result<RgbImage, String> {
+    let end = b"IEND\xAE\x42\x60\x82";
+    if !bytes.windows(end.len()).any(|window| window == end) {
+        return Err(format!("its {} bytes stop before the end chunk", bytes.len()));
+    }
+    let image = image::load_from_memory_with_format(bytes, ImageFormat::Png).map_err(|error| error.to_string())?;
+    Ok(image.into_rgb8())
+}
+
+fn decode_webp(bytes: &[u8]) -> Result<RgbImage, String> {
+    let length = bytes.get(4..8).ok_or("it has no length")?;
+    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize + 8;
+    if bytes.len() < length {
+        return Err(format!("it holds {} of its {length} bytes", bytes.len()));
+    }
+    let image = image::load_from_memory_with_format(bytes, ImageFormat::WebP).map_err(|error| error.to_string())?;
+    Ok(image.into_rgb8())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{encode_jpeg, encode_png};
+    use image::{ImageEncoder, Rgb};
+
+    /// A picture with detail everywhere, so that every part of its file counts.
+    fn picture() -> RgbImage {
+        RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 4) as u8, (y * 5) as u8, ((x * x + y * 7) % 256) as u8]))
+    }
+
+    fn progressive(image: &RgbImage) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
+        encoder.set_progressive(true);
+        encoder.encode(image.as_raw(), 64, 48, jpeg_encoder::ColorType::Rgb).expect("encodes");
+        bytes
+    }
+
+    fn with_exif_orientation(jpeg: &[u8], value: u8) -> Vec<u8> {
+        let mut exif = b"\xFF\xE1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+        exif.extend([value, 0, 0, 0, 0, 0, 0, 0]);
+        [&jpeg[..2], &exif, &jpeg[2..]].concat()
+    }
+
+    fn refused(bytes: &[u8]) -> Error {
+        decode(bytes, Path::new("leaf.jpg")).map(|image| image.dimensions()).expect_err("refused")
+    }
+
+    #[test]
+    fn a_whole_jpeg_decodes_close_to_what_was_encoded() {
+        for bytes in [encode_jpeg(&picture(), 95).expect("encodes"), progressive(&picture())] {
+            let image = decode(&bytes, Path::new("leaf.jpg")).expect("decodes");
+            assert_eq!(image.dimensions(), (64, 48));
+            let difference: u64 = image.as_raw().iter().zip(picture().as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+            assert!(difference / (64 * 48 * 3) < 12, "mean difference {}", difference / (64 * 48 * 3));
+        }
+    }
+
+    #[test]
+    fn a_jpeg_cut_anywhere_is_refused() {
+        for whole in [encode_jpeg(&picture(), 90).expect("encodes"), progressive(&picture())] {
+            for cut in 3..whole.len() {
+                let error = refused(&whole[..cut]);
+                assert!(error.message.starts_with("leaf.jpg: the JPEG is truncated or damaged ("), "{error}");
+                assert!(error.hint.is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_jpeg_with_a_damaged_huffman_table_is_refused() {
+        let mut jpeg = encode_jpeg(&picture(), 90).expect("encodes");
+        let table = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC4]).expect("a Huffman table");
+        // The counts of codes a length: 255 codes of one bit cannot be.
+        jpeg[table + 5] = 255;
+        assert!(refused(&jpeg).message.starts_with("leaf.jpg: the JPEG is truncated or damaged ("));
+    }
+
+    #[test]
+    fn exif_orientation_turns_the_picture() {
+        // Orientation 6: the stored picture has to be turned a quarter clockwise, so its left column becomes the top row.
+        let jpeg = encode_jpeg(&RgbImage::from_fn(16, 8, |x, _| Rgb([if x < 8 { 250 } else { 5 }; 3])), 95).expect("encodes");
+        let image = decode(&with_exif_orientation(&jpeg, 6), Path::new("leaf.jpg")).expect("decodes");
+        assert_eq!(image.dimensions(), (8, 16));
+        assert!(image.get_pixel(4, 1)[0] > 240 && image.get_pixel(4, 14)[0] < 15);
+        assert_eq!(is_plain_jpeg(&with_exif_orientation(&jpeg, 6)), None);
+        assert_eq!(is_plain_jpeg(&jpeg), Some((16, 8)));
+    }
+
+    #[test]
+    fn grey_deep_and_transparent_pictures_become_eight_bit_rgb() {
+        let write = |raw: &[u8], color| {
+            let mut bytes = Vec::new();
+            image::codecs::png::PngEncoder::new(&mut bytes).write_image(raw, 2, 1, color).expect("encodes");
+            decode(&bytes, Path::new("leaf.png")).expect("decodes").into_raw()
+        };
+        assert_eq!(write(&[7, 200], image::ExtendedColorType::L8), [7, 7, 7, 200, 200, 200]);
+        assert_eq!(write(&[1, 2, 3, 0, 4, 5, 6, 9], image::ExtendedColorType::Rgba8), [1, 2, 3, 4, 5, 6]);
+        let deep: Vec<u8> = [0u16, 65535].iter().flat_map(|value| value.to_ne_bytes()).collect();
+        assert_eq!(write(&deep, image::ExtendedColorType::L16), [0, 0, 0, 255, 255, 255]);
+    }
+
+    #[test]
+    fn a_png_or_webp_cut_anywhere_is_refused() {
+        let mut webp = Vec::new();
+        let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut webp);
+        encoder.encode(picture().as_raw(), 64, 48, image::ExtendedColorType::Rgb8).expect("encodes");
+        for whole in [encode_png(&picture()).expect("encodes"), webp] {
+            let image = decode(&whole, Path::new("leaf")).expect("decodes");
+            assert_eq!(image, picture());
+            for cut in (20..whole.len()).step_by(7).chain([whole.len() - 1]) {
+                let error = refused(&whole[..cut]);
+                assert!(error.message.contains("truncated or damaged ("), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_file_and_another_format_are_named() {
+        assert_eq!(refused(&[]).message, "leaf.jpg: the file is empty");
+        assert!(refused(b"images,labels\n").message.contains("neither a JPEG nor a PNG nor a WebP"));
+    }
+}

@@ -1,0 +1,141 @@
+//! plantpipe's engine with fake stage kinds, for the engine's tests: they read and write a few bytes of text.
+
+use plantpipe::registry::Registry;
+use plantpipe_stage::{
+    Arity, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
+};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    plantpipe::main(Registry {
+        kinds: &[&[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL]],
+        devices: &["cpu"],
+        auto_device: || "cpu".to_owned(),
+    })
+}
+
+const FROM: InputSpec =
+    InputSpec { name: "from", doc: "what to read", format: "text", arity: Arity::One, reads: Reads::All };
+const TEXT: &[OutputSpec] = &[OutputSpec { name: "text", doc: "text", format: "text" }];
+const BASE: Kind = Kind {
+    name: "",
+    doc: "",
+    inputs: &[FROM],
+    outputs: TEXT,
+    params: &[],
+    code: &[],
+    crates: &[],
+    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    run: copy,
+};
+
+/// Copies its input, and logs that it ran: a line in the file named by `log`, if any.
+const COPY: Kind = Kind {
+    name: "copy",
+    doc: "copies its input",
+    params: &[
+        ParamSpec { name: "note", doc: "a word added at the end", ty: ParamType::Text, default: Some("\"\"") },
+        ParamSpec { name: "rate", doc: "a number", ty: ParamType::Float { min: 0.0, max: 1.0 }, default: Some("0.5") },
+    ],
+    run: copy,
+    ..BASE
+};
+
+/// Joins its inputs, upper case: small changes in the case of a letter end here.
+const JOIN: Kind = Kind {
+    name: "join",
+    doc: "joins its inputs, upper case",
+    inputs: &[InputSpec { name: "parts", doc: "what to join", format: "text", arity: Arity::Many, reads: Reads::All }],
+    run: |ctx| {
+        let mut all = String::new();
+        for part in ctx.inputs("parts") {
+            all.push_str(&read(&part.path)?.to_uppercase());
+        }
+        write(ctx, &all)
+    },
+    ..BASE
+};
+
+const FAIL: Kind = Kind {
+    name: "fail",
+    doc: "fails",
+    run: |ctx| {
+        write(ctx, "half")?;
+        Err(Error::new("it was told to fail").hint("do not use `fail`"))
+    },
+    ..BASE
+};
+
+const PANIC: Kind = Kind { name: "panic", doc: "panics", run: |_| panic!("a bug on purpose"), ..BASE };
+
+const CRASH: Kind = Kind { name: "crash", doc: "ends without a report", run: |_| std::process::exit(9), ..BASE };
+
+const SLOW: Kind = Kind {
+    name: "slow",
+    doc: "takes a minute",
+    run: |ctx| {
+        ctx.progress(0, 60, "seconds");
+        std::thread::sleep(std::time::Duration::from_secs(60));
+        copy(ctx)
+    },
+    ..BASE
+};
+
+/// Changes its own input while it runs, as a careless user would.
+const MEDDLE: Kind = Kind {
+    name: "meddle",
+    doc: "changes its input while it runs",
+    run: |ctx| {
+        copy(ctx)?;
+        let path = ctx.input("from").path.join("a.txt");
+        std::fs::write(&path, "changed meanwhile").io("write", path)
+    },
+    ..BASE
+};
+
+const SIGN: Kind = Kind {
+    name: "sign",
+    doc: "writes seed and device",
+    inputs: &[],
+    uses: Uses { seed: true, device: true, lineage: false, published: false },
+    run: |ctx| write(ctx, &format!("{} {}", ctx.seed(), ctx.device())),
+    ..BASE
+};
+
+/// A report of sorts: published, and aware of what lies upstream.
+const TELL: Kind = Kind {
+    name: "tell",
+    doc: "tells what lies upstream",
+    uses: Uses { seed: false, device: false, lineage: true, published: true },
+    run: |ctx| {
+        let names: Vec<&str> =
+            ctx.lineage().into_iter().flat_map(|lineage| &lineage.ancestors).map(|a| a.name.as_str()).collect();
+        let path = ctx.output("text")?.join("report.md");
+        std::fs::write(&path, names.join(" ")).io("write", path)
+    },
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct CopyParams {
+    #[serde(default)]
+    note: String,
+}
+
+fn copy(ctx: &Context) -> Result<()> {
+    let note = ctx.params::<CopyParams>()?.note;
+    ctx.note("copying");
+    write(ctx, &format!("{}{note}", read(&ctx.input("from").path)?))
+}
+
+fn read(folder: &Path) -> Result<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder).io("read", folder)?.flatten().map(|entry| entry.path()).collect();
+    names.sort();
+    names.iter().map(|path| std::fs::read_to_string(path).io("read", path)).collect()
+}
+
+fn write(ctx: &Context, text: &str) -> Result<()> {
+    let path = ctx.output("text")?.join("text.txt");
+    std::fs::write(&path, text).io("write", path)
+}

@@ -1,0 +1,6 @@
+//! The one integration binary: a temp-project builder, [`world`], and one file a behaviour.
+
+mod engine;
+#[cfg(all(feature = "data", feature = "learn", feature = "judge"))]
+mod leaves;
+mod world;
