@@ -160,9 +160,10 @@ mod tests {
 
     #[test]
     fn each_difference_is_said_and_changes_the_key() {
+        type Edit<'a> = &'a dyn Fn(&mut Recipe);
         let before = recipe();
         let params = |r: &mut Recipe, name: &str, value| r.params.extend([(name.to_owned(), value)]);
-        let cases: [(&dyn Fn(&mut Recipe), &str); 8] = [
+        let cases: [(Edit<'_>, &str); 8] = [
             (&|r| params(r, "lr", json!(3e-4)), "lr: 0.001 -> 0.0003"),
             (&|r| params(r, "ema", json!(true)), "ema: not there -> true"),
             (&|r| r.inputs.get_mut("shards").unwrap()[0] = blake3::hash(b"y").into(), "input `shards` changed"),

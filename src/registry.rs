@@ -45,7 +45,7 @@ pub const REGISTRY: Registry = Registry {
 
 fn auto_device() -> String {
     #[cfg(feature = "learn")]
-    return plantpipe_learn::device::auto();
+    return plantpipe_learn::auto_device().to_owned();
     #[cfg(not(feature = "learn"))]
     "cpu".to_owned()
 }

@@ -76,7 +76,7 @@ const SLOW: Kind = Kind {
     doc: "takes a minute",
     run: |ctx| {
         ctx.progress(0, 60, "seconds");
-        std::thread::sleep(std::time::Duration::from_secs(60));
+        std::thread::sleep(std::time::Duration::from_mins(1));
         copy(ctx)
     },
     ..BASE

@@ -1,1 +1,151 @@
+//! plantpipe's behaviour from photographs to a report, on tiny synthetic data sets.
 
+use crate::world::{World, tree};
+use std::fs;
+
+/// The built-in pipeline, made small by a profile of its own.
+fn tiny() -> World {
+    let pipeline = format!(
+        "{}\n[profiles.test.stages]\n\
+         dataset = {{ train = 24, val = 8, test = 8, size = 64 }}\n\
+         small = {{ size = 64 }}\n\
+         shards = {{ shards = 2 }}\n\
+         train = {{ size = 32, epochs = 2, batch = 8 }}\n\
+         cams = {{ images = 4 }}\n",
+        include_str!("../pipeline.toml")
+    );
+    World::leaves(&pipeline)
+}
+
+const TEST: &[&str] = &["--profile", "test"];
+const REPORT: &str = "reports/apple-leaves";
+
+#[test]
+fn the_sample_goes_from_photographs_to_a_report_and_a_second_run_starts_nothing() {
+    let world = tiny();
+    let all = ["dataset", "analysis", "small", "labels", "shards", "train", "predict", "scores", "cams", "report"];
+    assert_eq!(world.run(TEST), all);
+    assert_eq!(world.run(TEST), [""; 0]);
+    let report = world.read(&format!("{REPORT}/report.md"));
+    assert!(report.contains("synthetic"), "{report}");
+    for link in report.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        if !link.starts_with('#') && !link.starts_with("http") {
+            assert!(world.path(REPORT).join(link).is_file(), "{link} is linked and not there");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report_for_any_number_of_threads() {
+    let reports: Vec<_> = ["1", "2", "4"]
+        .map(|threads| {
+            let world = tiny();
+            let ended = world.command(&["run", "-q", "--profile", "test"]).env("RAYON_NUM_THREADS", threads).output();
+            assert!(ended.expect("starts").status.success());
+            tree(&world.path(REPORT), "run.md")
+        })
+        .into();
+    assert_eq!(reports[0], reports[1]);
+    assert_eq!(reports[0], reports[2]);
+}
+
+/// A world with a data set of its own in `data/`, and the stages up to the shards.
+fn prepared() -> World {
+    let maker = tiny();
+    maker.run(&["dataset", "--profile", "test"]);
+    let world = World::leaves(
+        "[pipeline]\nname = 'own'\n[sources]\ndataset = 'data'\nweights = 'w.safetensors'\n\
+         [stages.small]\nkind = 'resize'\ninputs = { images = 'dataset' }\nsize = 64\n\
+         [stages.labels]\nkind = 'encode'\ninputs = { labels = 'dataset' }\n\
+         [stages.shards]\nkind = 'pack'\ninputs = { images = 'small', labels = 'labels' }\n\
+         [stages.train]\nkind = 'train'\ninputs = { shards = 'shards', weights = 'weights' }\nsize = 32\nepochs = 1\n",
+    );
+    for (name, bytes) in tree(&maker.path("cache/out/dataset/dataset"), "") {
+        world.write(&format!("data/{name}"), bytes);
+    }
+    world
+}
+
+/// Some photograph of the train split.
+fn photograph(world: &World) -> String {
+    let mut names: Vec<String> = fs::read_dir(world.path("data/train/images"))
+        .expect("a folder")
+        .flatten()
+        .map(|entry| format!("data/train/images/{}", entry.file_name().display()))
+        .collect();
+    names.sort();
+    names.swap_remove(0)
+}
+
+/// `run` fails with exit code 1, one sentence that holds these words, and that stage unrecorded.
+#[track_caller]
+fn fails(world: &World, args: &[&str], stage: &str, words: &[&str]) {
+    let ended = world.go(&[&["run"], args].concat());
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    for word in words {
+        assert!(ended.stderr.contains(word), "`{word}` is not in: {}", ended.stderr);
+    }
+    let states = world.states(&[]);
+    assert!(!states.contains(&format!("{stage} fresh")), "{states:?}");
+}
+
+#[test]
+fn a_byte_changed_in_a_photograph_reruns_what_depends_on_its_pixels_and_no_more() {
+    let world = prepared();
+    assert_eq!(world.run(&["shards"]), ["small", "labels", "shards"]);
+    let name = photograph(&world);
+    let mut bytes = fs::read(world.path(&name)).expect("reads");
+    assert_eq!(&bytes[6..10], b"JFIF");
+    // The pixel density, which changes no pixel: the photograph passes through `resize` as it is.
+    bytes[15] ^= 1;
+    world.write(&name, bytes);
+    assert_eq!(world.run(&["shards"]), ["small", "shards"]);
+}
+
+#[test]
+fn a_missing_data_set_is_told_with_its_path() {
+    let world = prepared();
+    fs::remove_dir_all(world.path("data")).expect("removes");
+    let path = world.path("data").display().to_string();
+    fails(&world, &["shards"], "small", &["source `dataset`", &path, "--set sources.dataset=PATH"]);
+    world.write("data/readme.txt", "nothing here");
+    fails(&world, &["shards"], "small", &[&path, "train"]);
+}
+
+#[test]
+fn a_label_table_that_names_an_absent_photograph_is_told() {
+    let world = prepared();
+    let table = world.read("data/val_label.csv");
+    world.write("data/val_label.csv", format!("{table}0123456789abcdef.jpg,rust\n"));
+    fails(&world, &["shards"], "labels", &["val_label.csv", "0123456789abcdef.jpg"]);
+}
+
+#[test]
+fn a_truncated_photograph_is_told_and_nothing_is_made_up_for_it() {
+    let world = prepared();
+    let name = photograph(&world);
+    let bytes = fs::read(world.path(&name)).expect("reads");
+    world.write(&name, &bytes[..bytes.len() * 2 / 3]);
+    let file = name.rsplit('/').next().expect("a name").to_owned();
+    fails(&world, &["shards"], "small", &[&file, "truncated"]);
+}
+
+/// A safetensors file of one tensor.
+fn safetensors(name: &str, shape: &[usize]) -> Vec<u8> {
+    let length = 4 * shape.iter().product::<usize>();
+    let header = format!(r#"{{"{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[0,{length}]}}}}"#);
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; length]].concat()
+}
+
+#[test]
+fn weights_that_do_not_fit_are_told_with_the_tensor_and_both_shapes() {
+    let world = prepared();
+    world.write("w.safetensors", safetensors("conv1.weight", &[64, 3, 7, 7]));
+    fails(&world, &["train"], "train", &["w.safetensors", "is missing"]);
+    world.write("w.safetensors", safetensors("bn1.weight", &[63]));
+    fails(&world, &["train"], "train", &["w.safetensors", "bn1.weight", "[63]", "[64]"]);
+    world.write("w.safetensors", "rubbish");
+    fails(&world, &["train"], "train", &["w.safetensors", "no safetensors file"]);
+    // What ran before the failure is kept.
+    assert_eq!(world.states(&["shards"]), ["small fresh", "labels fresh", "shards fresh"]);
+}

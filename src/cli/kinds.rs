@@ -25,13 +25,12 @@ impl Kinds {
             let kinds: Vec<_> = kinds.into_iter().map(document).collect();
             return print_json(&json!({ "schema_version": 1, "kinds": kinds }));
         }
-        print(&match (&self.kind, kinds.as_slice()) {
-            (Some(_), [kind]) => page(kind),
-            _ => {
-                let width = kinds.iter().map(|kind| kind.name.len()).max().unwrap_or(0);
-                kinds.iter().map(|kind| format!("{:<width$}  {}\n", kind.name, kind.doc)).collect()
-            }
-        })
+        if let (Some(_), [kind]) = (&self.kind, kinds.as_slice()) {
+            return print(&page(kind));
+        }
+        let width = kinds.iter().map(|kind| kind.name.len()).max().unwrap_or(0);
+        let lines: Vec<String> = kinds.iter().map(|kind| format!("{:<width$}  {}\n", kind.name, kind.doc)).collect();
+        print(&lines.concat())
     }
 }
 

@@ -12,6 +12,7 @@ use clap::Args;
 use serde_json::json;
 
 #[derive(Args)]
+#[expect(clippy::struct_field_names, reason = "`dry_run` is the flag's name")]
 pub struct Run {
     /// The stages wanted, with all they need (default: all)
     #[arg(value_name = "STAGE")]

@@ -42,7 +42,7 @@ pub(crate) fn logits(
 /// The rows of a matrix.
 pub(crate) fn rows(matrix: Tensor<2>) -> Vec<Vec<f32>> {
     let width = matrix.dims()[1];
-    let values: Vec<f32> = matrix.into_data().to_vec().expect("tensors are f32");
+    let values: Vec<f32> = matrix.into_data().try_to_vec().expect("tensors are f32");
     values.chunks(width).map(<[f32]>::to_vec).collect()
 }
 

@@ -29,7 +29,7 @@ mod tests {
         let logits = Tensor::<2>::from_floats(logits, &device).require_grad();
         let loss = bce_with_logits(logits.clone(), Tensor::from_floats(targets, &device));
         let gradient = logits.grad(&loss.backward()).expect("gradient");
-        (loss.into_scalar(), gradient.into_data().to_vec().expect("floats"))
+        (loss.into_scalar(), gradient.into_data().try_to_vec().expect("floats"))
     }
 
     #[test]

@@ -89,17 +89,13 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf> {
 
 /// The learnable parameters, counted.
 pub(crate) fn parameters(network: &Network) -> u64 {
-    struct Count(u64);
-    impl ModuleVisitor for Count {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if param.is_active {
-                self.0 += param.dims().iter().product::<usize>() as u64;
-            }
-        }
-    }
-    let mut count = Count(0);
-    network.visit(&mut count);
-    count.0
+    let learnable = shapes(network).into_iter().filter(|(name, _)| is_learnable(name));
+    learnable.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+}
+
+/// Running statistics are state, not parameters.
+fn is_learnable(name: &str) -> bool {
+    !name.ends_with(".running_mean") && !name.ends_with(".running_var")
 }
 
 fn check(
@@ -196,7 +192,7 @@ impl ModuleVisitor for Collector {
         self.place.exit(container_type);
     }
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let values = param.val().into_data().to_vec().expect("weights are f32");
+        let values = param.val().into_data().try_to_vec().expect("weights are f32");
         self.tensors.insert(self.place.name(), (param.dims().to_vec(), values));
     }
 }
@@ -233,12 +229,12 @@ impl ModuleMapper for Loader {
         self.place.exit(container_type);
     }
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(values) = self.values.remove(&self.place.name()) else {
+        let name = self.place.name();
+        let Some(values) = self.values.remove(&name) else {
             return param;
         };
-        let active = param.is_active;
         let (shape, device) = (param.dims(), param.device());
         let value = Tensor::from_data(TensorData::new(values, shape), &device);
-        Param::initialized(param.id, value).set_require_grad(active)
+        Param::initialized(param.id, value).set_require_grad(is_learnable(&name))
     }
 }

@@ -84,7 +84,7 @@ mod tests {
     use burn::tensor::Device;
 
     fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-        tensor.into_data().to_vec().expect("floats")
+        tensor.into_data().try_to_vec().expect("floats")
     }
 
     fn close(left: &[f32], right: &[f32]) {

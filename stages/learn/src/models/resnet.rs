@@ -23,7 +23,7 @@ pub(crate) struct ResNet18 {
 
 impl ResNet18 {
     pub(crate) fn new(init: &mut Init, labels: usize, eps: f64) -> Self {
-        let mut layer = |init: &mut Init, channels: [usize; 2], stride| {
+        let layer = |init: &mut Init, channels: [usize; 2], stride| {
             vec![
                 BasicBlock::new(init, channels, stride, eps),
                 BasicBlock::new(init, [channels[1], channels[1]], 1, eps),
@@ -44,7 +44,7 @@ impl ResNet18 {
     pub(crate) fn features(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
         let x = self.conv1.forward(x); // [n, 64, h / 2, w / 2]
         let x = relu(self.bn1.forward(x, phase));
-        let x = max_pool2d(x, MaxPoolOptions::new([3, 3], [2, 2], [1, 1], [1, 1], false)); // [n, 64, h / 4, w / 4]
+        let x = max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])); // [n, 64, h / 4, w / 4]
         [&mut self.layer1, &mut self.layer2, &mut self.layer3, &mut self.layer4]
             .into_iter()
             .flatten()

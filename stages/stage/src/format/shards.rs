@@ -1,4 +1,4 @@
-//! Packed photographs: WebDataset tar shards, reproducible to the byte, and [`ShardIndex`] for random access.
+//! Packed photographs: `WebDataset` tar shards, reproducible to the byte, and [`ShardIndex`] for random access.
 //!
 //! Each sample is two members, `<id>.jpg` and `<id>.json`, mtime, uid and gid 0, mode 0644. A sample's shard is chosen
 //! by a hash of its id, so one changed photograph rewrites one shard.
