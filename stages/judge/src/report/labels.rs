@@ -21,10 +21,7 @@ pub(super) fn section(material: &Material) -> String {
 }
 
 fn table(part: &Part<Evaluation>, scored: &SplitEvaluation) -> String {
-    let mut table = Table::new(
-        &["label", "support", "precision", "recall", "F1 [95%]", "AP", "false alarms (FP)", "misses (FN)"],
-        1,
-    );
+    let mut table = Table::new(&["label", "support", "precision", "recall", "F1 [95%]", "AP", "FP", "FN"], 1);
     for label in &scored.per_label {
         table.row([
             code(&label.label),
@@ -39,7 +36,7 @@ fn table(part: &Part<Evaluation>, scored: &SplitEvaluation) -> String {
     }
     format!(
         "On the {} {} photographs, at threshold {}. *Support*: photographs that carry the label; *AP*: average \
-         precision.\n\n{}",
+         precision; *FP*: false alarms; *FN*: misses.\n\n{}",
         count(scored.images),
         scored.split,
         part.content.threshold,

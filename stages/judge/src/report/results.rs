@@ -133,7 +133,7 @@ fn metrics(material: &Material) -> String {
 }
 
 fn reading(material: &Material) -> String {
-    let mut words = String::from("<details>\n<summary>How to read these numbers</summary>\n\n");
+    let mut words = String::from("How to read these numbers:\n\n");
     for sentence in [
         "**Exact match** (subset accuracy): the share of photographs whose labels are *all* right. This is the headline \
          figure, and what papers on multi-label leaf data often call accuracy.",
@@ -155,6 +155,5 @@ fn reading(material: &Material) -> String {
              intervals, {resamples} resamples over photographs.",
         );
     }
-    words.push_str("\n</details>\n");
     words
 }

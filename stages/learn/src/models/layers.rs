@@ -38,9 +38,20 @@ impl Conv2d {
     /// `[n, in, h, w]` -> `[n, out, h / stride, w / stride]`, rounded up.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let weight = self.weight.val();
+        if weight.dims()[2] == 1 && self.stride == 1 && self.groups == 1 {
+            return pointwise(x, weight);
+        }
         let pad = weight.dims()[2] / 2;
         conv2d(x, weight, None, ConvOptions::new([self.stride; 2], [pad; 2], [1, 1], self.groups))
     }
+}
+
+/// A 1x1 convolution as a matrix product a photograph: its backward is two products, not a convolution's.
+fn pointwise(x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
+    let [n, channels, h, w] = x.dims();
+    let out = weight.dims()[0];
+    let weight = weight.reshape([1, out, channels]);
+    weight.matmul(x.reshape([n, channels, h * w])).reshape([n, out, h, w])
 }
 
 /// A fully connected layer.
