@@ -1,7 +1,7 @@
 //! Outputs by content: an output folder lies at `objects/ab/<digest>/`, its manifest beside it.
 
 use super::digest::{Digest, Manifest};
-use super::{Cache, make, remove, scan::Snapshot, write_whole};
+use super::{Cache, make, remove, write_whole};
 use crate::error::{Error, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,17 +33,14 @@ impl Cache {
     ///
     /// Its bytes reach the disk first; an object that is there already and intact is kept.
     pub fn keep(&mut self, folder: &Path) -> Result<Digest> {
-        let Snapshot { manifest, .. } = self.scanner.scan(folder)?;
-        self.scanner.forget(folder);
+        // Before the scan: protecting a file changes its ctime.
+        protect(folder)?;
+        let manifest = self.scanner.scan(folder)?.manifest;
         let digest = manifest.digest();
         if self.presence(digest)? == Presence::Intact {
             remove(folder)?;
+            self.scanner.removed(folder, &manifest);
             return Ok(digest);
-        }
-        for name in manifest.files.keys() {
-            let path = folder.join(name);
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o444))
-                .map_err(|error| Error::io("protect", &path, &error))?;
         }
         sync(folder)?;
         let object = self.object(digest);
@@ -54,7 +51,7 @@ impl Cache {
         remove(&object)?;
         fs::rename(folder, &object).map_err(|error| Error::io("move an output to", &object, &error))?;
         sync(home)?;
-        self.scanner.forget(&object);
+        self.scanner.moved(folder, &object, &manifest);
         Ok(digest)
     }
 
@@ -77,6 +74,17 @@ impl Cache {
         let first = recorded.files.keys().find(differs).or_else(|| found.files.keys().find(differs));
         Ok(Presence::Altered(first.cloned().unwrap_or_default()))
     }
+}
+
+/// Makes every file of a folder read-only.
+fn protect(folder: &Path) -> Result<()> {
+    for entry in walkdir::WalkDir::new(folder).into_iter().filter_map(std::result::Result::ok) {
+        if entry.file_type().is_file() {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o444))
+                .map_err(|error| Error::io("protect", entry.path(), &error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Brings a folder's bytes and names to the disk.

@@ -100,6 +100,25 @@ impl Scanner {
         self.scanned.remove(place);
     }
 
+    /// A folder was renamed: its files keep their times and inodes, so what is known of them stays true.
+    pub fn moved(&mut self, from: &Path, to: &Path, manifest: &Manifest) {
+        for name in manifest.files.keys() {
+            if let Some(entry) = self.known.remove(&from.join(name)) {
+                self.known.insert(to.join(name), entry);
+            }
+        }
+        self.scanned.remove(from);
+        self.scanned.remove(to);
+    }
+
+    /// A folder was removed.
+    pub fn removed(&mut self, folder: &Path, manifest: &Manifest) {
+        for name in manifest.files.keys() {
+            self.known.remove(&folder.join(name));
+        }
+        self.scanned.remove(folder);
+    }
+
     /// The first file that is not as it was in `snapshot`, by a fresh look at every stat.
     pub fn changed_since(place: &Path, snapshot: &Snapshot) -> Result<Option<String>> {
         let now: BTreeMap<String, Stat> = walk(place)?.into_iter().map(|(name, _, stat)| (name, stat)).collect();

@@ -1,9 +1,12 @@
 //! A data set folder as the kinds read it: [`Photograph`]s by id, and [`Labelled`], the label tables joined with them.
 
 use plantpipe_stage::format::{DatasetCard, JsonFormat, LabelTable, Split, image_id};
-use plantpipe_stage::{Error, IoContext, Reads, Result};
+use plantpipe_stage::{Code, Error, IoContext, Reads, Result, code};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// The sources that reading a data set depends on.
+pub(crate) const CODE: Code = code!("data", "dataset.rs");
 
 const LAYOUT: &str = "a data set is a folder with `{train,val,test}/images/*.jpg` and `{train,val,test}_label.csv`";
 
@@ -73,14 +76,14 @@ pub(crate) struct Labelled {
     pub(crate) labels: Vec<String>,
     /// Sorted by id.
     pub(crate) rows: Vec<LabelledPhotograph>,
-    /// Photographs without a row, a split that has photographs each.
+    /// How many photographs have no row, for each split that has photographs.
     pub(crate) unlabelled: BTreeMap<Split, u64>,
 }
 
 /// Reads every label table and finds every photograph that one names.
 ///
 /// # Errors
-/// A folder that is no data set; no label table; a row whose photograph is absent; a label that the train split lacks.
+/// A folder that is no data set; no label table; a row whose photograph is absent.
 pub(crate) fn labelled(root: &Path) -> Result<Labelled> {
     let photographs = photographs(root)?;
     let tables: Vec<Split> = Split::ALL.into_iter().filter(|split| split.table(root).is_file()).collect();
@@ -106,33 +109,17 @@ pub(crate) fn labelled(root: &Path) -> Result<Labelled> {
         }
     }
     rows.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Labelled { labels: label_set(root, &rows)?, rows, unlabelled })
+    let labels: BTreeSet<String> = rows.iter().flat_map(|row| row.labels.iter().cloned()).collect();
+    Ok(Labelled { labels: labels.into_iter().collect(), rows, unlabelled })
 }
 
 fn absent(table: &Path, image: &str, path: &Path) -> Error {
-    let error = Error::at(table, format!("names the photograph `{image}`, but there is no {}", path.display()));
     if path.is_file() {
-        let known = Reads::IMAGES.join(", ");
         return Error::at(table, format!("names `{image}`, which is no photograph by its extension"))
-            .hint(format!("photographs end in one of: {known}"));
+            .hint(format!("photographs end in one of: {}", Reads::IMAGES.join(", ")));
     }
-    error.hint("put the photograph there, or take its row out of the table")
-}
-
-/// The sorted union of the labels; one that only val or test know could never be learnt.
-fn label_set(root: &Path, rows: &[LabelledPhotograph]) -> Result<Vec<String>> {
-    let of = |train: bool| -> BTreeSet<&String> {
-        rows.iter().filter(|row| (row.split == Split::Train) == train).flat_map(|row| &row.labels).collect()
-    };
-    let train = of(true);
-    if let Some(label) = of(false).difference(&train).next() {
-        let row = rows.iter().find(|row| row.split != Split::Train && row.labels.contains(label));
-        let split = row.map_or(Split::Val, |row| row.split);
-        let known = train.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
-        return Err(Error::at(split.table(root), format!("no photograph of the train split carries the label `{label}`"))
-            .hint(format!("the train split knows: {known}")));
-    }
-    Ok(train.into_iter().cloned().collect())
+    Error::at(table, format!("names the photograph `{image}`, but there is no {}", path.display()))
+        .hint("put the photograph there, or take its row out of the table")
 }
 
 /// The data set's card, if it has one.

@@ -1,10 +1,12 @@
 //! The kind [`ENCODE`]: label tables as numbers, one 0/1 column a label.
 
-use crate::dataset::labelled;
-use plantpipe_stage::format::{MultiHot, MultiHotRow};
-use plantpipe_stage::{Arity, Code, Context, InputSpec, Kind, OutputSpec, Reads, Result, Uses, code};
+use crate::dataset::{self, Labelled, labelled};
+use plantpipe_stage::format::{MultiHot, MultiHotRow, Split};
+use plantpipe_stage::{Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, Reads, Result, Uses, code};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-const OWN: Code = code!("data", "encode.rs", "dataset.rs");
+const OWN: Code = code!("data", "encode.rs");
 
 /// Multi-hot encoding over the sorted union of the labels of all splits.
 pub const ENCODE: Kind = Kind {
@@ -19,7 +21,7 @@ pub const ENCODE: Kind = Kind {
     }],
     outputs: &[OutputSpec { name: "labels", doc: "one row a photograph, one column a label", format: "multihot" }],
     params: &[],
-    code: &[&OWN],
+    code: &[&OWN, &dataset::CODE],
     crates: &["csv"],
     uses: Uses { seed: false, device: false, lineage: false, published: false },
     run,
@@ -32,9 +34,11 @@ pub struct EncodeParams {}
 
 fn run(context: &Context) -> Result<()> {
     let EncodeParams {} = context.params()?;
-    let data = labelled(&context.input("labels").path)?;
+    let root = &context.input("labels").path;
+    let data = labelled(root)?;
+    refuse_unlearnable(root, &data)?;
     for (split, count) in data.unlabelled.iter().filter(|(_, count)| **count > 0) {
-        context.note(format!("{count} photographs of the {split} split have no row in its label table and take no part"));
+        context.note(format!("{split}: {count} photographs without a row in the label table take no part"));
     }
     let rows = data.rows.iter().map(|row| MultiHotRow {
         image: row.id.clone(),
@@ -42,4 +46,23 @@ fn run(context: &Context) -> Result<()> {
         targets: data.labels.iter().map(|label| u8::from(row.labels.contains(label))).collect(),
     });
     MultiHot { labels: data.labels.clone(), rows: rows.collect() }.write(&context.output("labels")?)
+}
+
+/// A label that only val or test know could never be learnt.
+fn refuse_unlearnable(root: &Path, data: &Labelled) -> Result<()> {
+    let train = || data.rows.iter().filter(|row| row.split == Split::Train);
+    let known: BTreeSet<&String> = train().flat_map(|row| &row.labels).collect();
+    for row in &data.rows {
+        if let Some(label) = row.labels.iter().find(|label| !known.contains(label)) {
+            let known: Vec<String> = known.iter().map(|label| format!("`{label}`")).collect();
+            let hint = if known.is_empty() {
+                format!("the train split has no labelled photograph: is {} there?", Split::Train.table(root).display())
+            } else {
+                format!("the train split knows {}; correct the label, or add photographs of it", known.join(", "))
+            };
+            let what = format!("`{}` carries the label `{label}`, which no photograph of the train split has", row.id);
+            return Err(Error::at(row.split.table(root), what).hint(hint));
+        }
+    }
+    Ok(())
 }

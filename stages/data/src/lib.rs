@@ -5,12 +5,14 @@ mod dataset;
 mod encode;
 mod pack;
 mod resize;
+mod sample;
 
 pub use encode::{ENCODE, EncodeParams};
 pub use pack::{PACK, PackParams};
 pub use resize::{RESIZE, ResizeParams};
+pub use sample::{SAMPLE, SampleParams};
 
 use plantpipe_stage::Kind;
 
 /// Every kind of this crate.
-pub const KINDS: &[&Kind] = &[&RESIZE, &ENCODE, &PACK];
+pub const KINDS: &[&Kind] = &[&SAMPLE, &RESIZE, &ENCODE, &PACK];

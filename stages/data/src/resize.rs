@@ -1,6 +1,6 @@
 //! The kind [`RESIZE`]: every photograph of a data set squashed to one square size, as `<id>.jpg`.
 
-use crate::dataset::{Photograph, photographs};
+use crate::dataset::{self, Photograph, photographs};
 use plantpipe_pixels::{decode, encode_jpeg, is_plain_jpeg, resize};
 use plantpipe_stage::{
     Arity, Code, Context, InputSpec, IoContext, Item, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const OWN: Code = code!("data", "resize.rs", "dataset.rs");
+const OWN: Code = code!("data", "resize.rs");
 
 /// Squashes photographs; one that already fits passes through byte for byte.
 pub const RESIZE: Kind = Kind {
@@ -37,7 +37,7 @@ pub const RESIZE: Kind = Kind {
             default: Some("92"),
         },
     ],
-    code: &[&OWN, &plantpipe_pixels::CODE],
+    code: &[&OWN, &dataset::CODE, &plantpipe_pixels::CODE],
     crates: plantpipe_pixels::CRATES,
     uses: Uses { seed: false, device: false, lineage: false, published: false },
     run,

@@ -2,11 +2,11 @@
 //! batches in order, one prepared while another is at work.
 
 use crate::augment::Augment;
+use burn::tensor::{Device, Tensor, TensorData};
 use plantpipe_pixels::{RgbImage, decode, resize, to_chw};
+use plantpipe_stage::Result;
 use plantpipe_stage::format::{Preprocessing, Sample, ShardReader, Split};
 use plantpipe_stage::random::keyed;
-use plantpipe_stage::Result;
-use burn::tensor::{Device, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use std::path::Path;
@@ -127,7 +127,11 @@ impl Batches<'_> {
         Batch {
             items: items.to_vec(),
             pixels: images.concat(),
-            targets: items.iter().flat_map(|item| &self.photos.samples[*item].targets).map(|on| f32::from(*on)).collect(),
+            targets: items
+                .iter()
+                .flat_map(|item| &self.photos.samples[*item].targets)
+                .map(|on| f32::from(*on))
+                .collect(),
             size: self.size() as usize,
         }
     }

@@ -1,4 +1,4 @@
-//! Where tensors live: [`open`] turns `cpu`, `cuda:N` and `wgpu:N` into a Burn device, [`auto`] picks one.
+//! Where tensors live: [`open`] turns `cpu`, `cuda:N`, `wgpu:N` and `wgpu:cpu` into a Burn device, [`auto`] picks one.
 
 use burn::tensor::Device;
 use plantpipe_stage::{Error, Result};
@@ -12,11 +12,14 @@ pub(crate) fn open(name: &str) -> Result<Device> {
         Some((class, index)) => (class, index),
         None => (name, "0"),
     };
+    if name == "wgpu:cpu" {
+        return wgpu(Adapter::Cpu);
+    }
     let index: usize = index.parse().map_err(|_| unknown(name))?;
     match class {
         "cpu" if index == 0 => Ok(Device::flex()),
         "cuda" => cuda(index),
-        "wgpu" => wgpu(index),
+        "wgpu" => wgpu(Adapter::Gpu(index)),
         _ => Err(unknown(name)),
     }
 }
@@ -46,15 +49,27 @@ fn cuda(_index: usize) -> Result<Device> {
     Err(absent("cuda"))
 }
 
+/// Which of the adapters of `wgpu`.
+#[cfg_attr(not(feature = "wgpu"), expect(dead_code, reason = "read where `wgpu` is built in"))]
+enum Adapter {
+    /// A software one.
+    Cpu,
+    Gpu(usize),
+}
+
 #[cfg(feature = "wgpu")]
 #[allow(clippy::unnecessary_wraps)]
-fn wgpu(index: usize) -> Result<Device> {
+fn wgpu(adapter: Adapter) -> Result<Device> {
     use burn::tensor::DeviceKind;
-    Ok(Device::wgpu(if index == 0 { DeviceKind::DefaultDevice } else { DeviceKind::DiscreteGpu(index) }))
+    Ok(Device::wgpu(match adapter {
+        Adapter::Cpu => DeviceKind::Cpu,
+        Adapter::Gpu(0) => DeviceKind::DefaultDevice,
+        Adapter::Gpu(index) => DeviceKind::DiscreteGpu(index),
+    }))
 }
 
 #[cfg(not(feature = "wgpu"))]
-fn wgpu(_index: usize) -> Result<Device> {
+fn wgpu(_adapter: Adapter) -> Result<Device> {
     Err(absent("wgpu"))
 }
 

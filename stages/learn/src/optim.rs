@@ -68,7 +68,7 @@ fn sgd(state: &mut Vec<Tensor<1>>, p: Tensor<1>, g: Tensor<1>, lr: f64, momentum
     p - v * lr
 }
 
-/// One AdamW update, the `steps`-th.
+/// One `AdamW` update, the `steps`-th.
 fn adamw(state: &mut Vec<Tensor<1>>, p: Tensor<1>, g: Tensor<1>, lr: f64, decay: f64, steps: i32) -> Tensor<1> {
     let (m, v) = match (state.pop(), state.pop()) {
         (Some(v), Some(m)) => (m, v),

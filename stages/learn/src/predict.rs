@@ -14,13 +14,7 @@ pub const PREDICT: Kind = Kind {
     name: "predict",
     doc: "gives a trained model's probability of every label for every photograph of some splits",
     inputs: &[
-        InputSpec {
-            name: "model",
-            doc: "the model to ask",
-            format: "model",
-            arity: Arity::One,
-            reads: Reads::All,
-        },
+        InputSpec { name: "model", doc: "the model to ask", format: "model", arity: Arity::One, reads: Reads::All },
         InputSpec {
             name: "shards",
             doc: "packed photographs with the labels the model was trained on",

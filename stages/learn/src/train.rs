@@ -9,12 +9,11 @@ use crate::weights::{self, Wanted};
 use crate::{CRATES, NETWORK, device, infer};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use plantpipe_stage::format::{
-    Epoch, JsonFormat, MODEL_WEIGHTS, ModelCard, Preprocessing, Split, write_history,
-};
+use plantpipe_stage::format::{Epoch, JsonFormat, MODEL_WEIGHTS, ModelCard, Preprocessing, Split, write_history};
 use plantpipe_stage::random::keyed;
 use plantpipe_stage::{
-    Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
+    Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
+    code,
 };
 use rand::RngExt;
 use serde::Deserialize;

@@ -46,13 +46,13 @@ fn introduction(part: &Part<Cams>) -> String {
 
 fn on_lesions(lesions: &LesionSummary) -> String {
     let times = if lesions.mean_area > 0.0 {
-        format!(", {:.1} times as much", lesions.mean_share / lesions.mean_area)
+        format!("; the maps score {:.1} times as much", lesions.mean_share / lesions.mean_area)
     } else {
         String::new()
     };
     format!(
-        "Over {} with known lesions, on average **{} of a map falls on that label's lesions**, which cover {} of the \
-         photograph: what a map that is the same everywhere would score{times}.\n\n",
+        "Over {} with known lesions, on average **{} of a map falls on that label's lesions**. They cover {} of the \
+         photograph, which is what a map that is the same everywhere would score{times}.\n\n",
         counted(lesions.maps, "map"),
         percent(lesions.mean_share),
         percent(lesions.mean_area)
@@ -62,7 +62,7 @@ fn on_lesions(lesions: &LesionSummary) -> String {
 fn caption(panel: &CamPanel, link: &str, method: &str) -> String {
     let maps: Vec<String> = panel.maps.iter().map(map).collect();
     format!(
-        "![{}]({link})\n\n{} ({}) · truth: {} · predicted: {}\n\n",
+        "![{}]({link})\n\n{} ({}) · truth: {} · probability: {}\n\n",
         text(&format!("{method} of {}: {}", panel.image, panel.truth.join(", "))),
         code(&panel.image),
         panel.split,

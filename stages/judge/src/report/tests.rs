@@ -352,7 +352,7 @@ fn cams_are_shown_up_to_the_number_asked_for_with_their_captions() {
     assert!(page.contains("Grad-CAM at `layer4` of **train**"));
     assert!(
         page.contains(
-            "`leaf0` (test) · truth: `scab` · predicted: `scab` 0.900 (40.0% of the map on 5.0% of the area)"
+            "`leaf0` (test) · truth: `scab` · probability: `scab` 0.900 (40.0% of the map on 5.0% of the area)"
         )
     );
     assert!(page.contains("**40.0% of a map falls on that label's lesions**"));

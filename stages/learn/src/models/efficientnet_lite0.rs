@@ -42,7 +42,7 @@ impl EfficientNetLite0 {
             for repeat in 0..repeats {
                 let stride = if repeat == 0 { stride } else { 1 };
                 let shape = BlockShape { channels, out, kernel, stride, expansion };
-                stage.push(Block::new(init, shape, eps));
+                stage.push(Block::new(init, &shape, eps));
                 channels = out;
             }
             blocks.push(stage);
@@ -91,8 +91,8 @@ struct Block {
 }
 
 impl Block {
-    fn new(init: &mut Init, shape: BlockShape, eps: f64) -> Self {
-        let BlockShape { channels, out, kernel, stride, expansion } = shape;
+    fn new(init: &mut Init, shape: &BlockShape, eps: f64) -> Self {
+        let &BlockShape { channels, out, kernel, stride, expansion } = shape;
         let shortcut = stride == 1 && channels == out;
         let wide = channels * expansion;
         if expansion == 1 {
@@ -119,16 +119,13 @@ impl Block {
 
     fn forward(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
         let input = self.shortcut.then(|| x.clone());
-        let x = match (&self.conv_pwl, &mut self.bn3) {
-            (Some(conv_pwl), Some(bn3)) => {
-                let x = relu6(self.bn1.forward(self.conv_pw.forward(x), phase));
-                let x = relu6(self.bn2.forward(self.conv_dw.forward(x), phase));
-                bn3.forward(conv_pwl.forward(x), phase)
-            }
-            _ => {
-                let x = relu6(self.bn1.forward(self.conv_dw.forward(x), phase));
-                self.bn2.forward(self.conv_pw.forward(x), phase)
-            }
+        let x = if let (Some(conv_pwl), Some(bn3)) = (&self.conv_pwl, &mut self.bn3) {
+            let x = relu6(self.bn1.forward(self.conv_pw.forward(x), phase));
+            let x = relu6(self.bn2.forward(self.conv_dw.forward(x), phase));
+            bn3.forward(conv_pwl.forward(x), phase)
+        } else {
+            let x = relu6(self.bn1.forward(self.conv_dw.forward(x), phase));
+            self.bn2.forward(self.conv_pw.forward(x), phase)
         };
         match input {
             Some(input) => x + input,

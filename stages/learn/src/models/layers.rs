@@ -2,10 +2,10 @@
 
 use super::init::Init;
 use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d, linear};
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::Tensor;
 
 /// A square convolution without bias, padded symmetrically by `kernel / 2`.
 #[derive(Module, Debug)]

@@ -5,8 +5,8 @@
 
 use super::init::Init;
 use burn::module::{Module, Param};
-use burn::tensor::module::batch_norm_train;
 use burn::tensor::Tensor;
+use burn::tensor::module::batch_norm_train;
 
 /// Which statistics normalise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
