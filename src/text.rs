@@ -54,7 +54,7 @@ impl Diagnostic {
         self
     }
 
-    /// "unknown <what> `word`", with the nearest of the known names, or all of them when none is near.
+    /// "unknown `what` `word`", with the nearest of the known names, or all of them when none is near.
     pub fn unknown<'a>(span: &Span, what: &str, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         let hint = match nearest(word, &known) {

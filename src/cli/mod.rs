@@ -85,7 +85,7 @@ struct Global {
     /// Override one value: -S stages.train.lr=1e-4
     #[arg(short = 'S', long = "set", value_name = "KEY=VALUE", global = true)]
     set: Vec<String>,
-    /// Where tensors live: auto, cpu, cuda[:N], wgpu[:N]
+    /// Where tensors live: auto, cpu, cuda, cuda:N, wgpu, wgpu:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", global = true)]
     device: String,
     /// One JSON document on standard output; for `run`, a line an event

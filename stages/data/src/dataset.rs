@@ -24,7 +24,8 @@ pub(crate) struct Photograph {
 pub(crate) fn photographs(root: &Path) -> Result<BTreeMap<String, Photograph>> {
     let splits: Vec<Split> = Split::ALL.into_iter().filter(|split| split.images(root).is_dir()).collect();
     if splits.is_empty() {
-        let what = if root.exists() { "no `train/images`, `val/images` or `test/images` in it" } else { "no such folder" };
+        let what =
+            if root.exists() { "no `train/images`, `val/images` or `test/images` in it" } else { "no such folder" };
         return Err(Error::at(root, what).hint(LAYOUT));
     }
     let mut found: BTreeMap<String, Photograph> = BTreeMap::new();

@@ -2,6 +2,7 @@
 
 use crate::dataset::{self, Labelled, labelled};
 use plantpipe_stage::format::{MultiHot, MultiHotRow, Split};
+use plantpipe_stage::sources;
 use plantpipe_stage::{Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, Reads, Result, Uses, code};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +22,7 @@ pub const ENCODE: Kind = Kind {
     }],
     outputs: &[OutputSpec { name: "labels", doc: "one row a photograph, one column a label", format: "multihot" }],
     params: &[],
-    code: &[&OWN, &dataset::CODE],
+    code: &[&OWN, &dataset::CODE, &sources::TABLES],
     crates: &["csv"],
     uses: Uses { seed: false, device: false, lineage: false, published: false },
     run,

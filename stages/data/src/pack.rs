@@ -1,8 +1,10 @@
-//! The kind [`PACK`]: photographs and their targets in WebDataset tar shards with an index.
+//! The kind [`PACK`]: photographs and their targets in `WebDataset` tar shards with an index.
 
 use plantpipe_stage::format::{MultiHot, ShardWriter};
+use plantpipe_stage::sources;
 use plantpipe_stage::{
-    Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
+    Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
+    code,
 };
 use std::path::Path;
 
@@ -35,7 +37,7 @@ pub const PACK: Kind = Kind {
         ty: ParamType::Int { min: 1, max: 1000 },
         default: Some("8"),
     }],
-    code: &[&OWN],
+    code: &[&OWN, &sources::SHARDS, &sources::TABLES],
     crates: &[],
     uses: Uses { seed: false, device: false, lineage: false, published: false },
     run,

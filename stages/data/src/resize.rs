@@ -72,8 +72,7 @@ fn resize_one(id: &str, photograph: &Photograph, folder: &Path, params: &ResizeP
     let image = decode(&bytes, &photograph.path)?;
     let fits = is_plain_jpeg(&bytes) == Some((params.size, params.size));
     let input = blake3::hash(&bytes);
-    let result =
-        if fits { bytes } else { encode_jpeg(&resize(&image, params.size, params.size), params.quality)? };
+    let result = if fits { bytes } else { encode_jpeg(&resize(&image, params.size, params.size), params.quality)? };
     let path = folder.join(format!("{id}.jpg"));
     std::fs::write(&path, &result).io("write", &path)?;
     Ok(Item {

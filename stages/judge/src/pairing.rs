@@ -38,6 +38,9 @@ impl Tables {
     }
 
     fn align_columns(&mut self) -> Result<()> {
+        if self.labels.labels.is_empty() {
+            return Err(Error::at(&self.labels_at, "no label columns, so there is nothing to score"));
+        }
         let missing = |at: &str, label: &str, other: &str| {
             Error::at(at, format!("no column for label `{label}`, which {other} has"))
                 .hint("evaluate a model against the labels it was trained on")
@@ -183,6 +186,16 @@ mod tests {
         assert_eq!(
             message(strange.align_columns().map(|()| "aligned")),
             "l.csv: no column for label `canker`, which p.csv has"
+        );
+    }
+
+    #[test]
+    fn tables_without_a_label_are_refused() {
+        let mut empty = tables(&[("a", 0.2, 0.8)], &[("a", 0, 1)]);
+        (empty.predictions.labels, empty.labels.labels) = (vec![], vec![]);
+        assert_eq!(
+            message(empty.align_columns().map(|()| "aligned")),
+            "l.csv: no label columns, so there is nothing to score"
         );
     }
 }

@@ -3,6 +3,7 @@
 mod augment;
 mod batches;
 mod device;
+mod explain;
 mod infer;
 mod loss;
 mod models;
@@ -12,13 +13,14 @@ mod train;
 mod weights;
 
 pub use device::auto as auto_device;
+pub use explain::EXPLAIN;
 pub use predict::PREDICT;
 pub use train::TRAIN;
 
 use plantpipe_stage::{Code, Kind, code};
 
 /// Every kind of this crate.
-pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT];
+pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT, &EXPLAIN];
 
 /// What every kind here computes with.
 const NETWORK: Code = code!(

@@ -4,6 +4,7 @@ use crate::batches::{Batches, Photos};
 use crate::infer::{Trained, logits, sigmoid};
 use crate::{CRATES, NETWORK, device};
 use plantpipe_stage::format::{Prediction, Predictions, Split};
+use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
 };
@@ -42,7 +43,7 @@ pub const PREDICT: Kind = Kind {
             default: Some("32"),
         },
     ],
-    code: &[&NETWORK, &PREDICTION, &plantpipe_pixels::CODE],
+    code: &[&NETWORK, &PREDICTION, &sources::SHARDS, &sources::TABLES, &plantpipe_pixels::CODE],
     crates: CRATES,
     uses: Uses { seed: false, device: true, lineage: false, published: false },
     run,

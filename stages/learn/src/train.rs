@@ -11,6 +11,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use plantpipe_stage::format::{Epoch, JsonFormat, MODEL_WEIGHTS, ModelCard, Preprocessing, Split, write_history};
 use plantpipe_stage::random::keyed;
+use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
     code,
@@ -45,7 +46,7 @@ pub const TRAIN: Kind = Kind {
         format: "model",
     }],
     params: PARAMS,
-    code: &[&NETWORK, &TRAINING, &plantpipe_pixels::CODE],
+    code: &[&NETWORK, &TRAINING, &sources::RANDOM, &sources::SHARDS, &plantpipe_pixels::CODE],
     crates: CRATES,
     uses: Uses { seed: true, device: true, lineage: false, published: false },
     run,

@@ -3,15 +3,17 @@
 //! Decoders fill what is missing of a broken file with grey or black and say nothing. Here a file that does not hold
 //! all of its pixels is an error.
 
+use crate::scan;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 use plantpipe_stage::{Error, Result};
+use std::io::Cursor;
 use std::path::Path;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// Decodes a JPEG, PNG or WebP; which of them it is, its first bytes say. EXIF orientation is applied (JPEG); grey, 16-bit and
+/// Decodes a JPEG, PNG or WebP; which of them it is, its first bytes say. EXIF orientation is applied; grey, 16-bit and
 /// transparent pictures become 8-bit RGB (alpha is dropped, not blended).
 ///
 /// # Errors
@@ -23,11 +25,28 @@ pub fn decode(bytes: &[u8], path_for_errors: &Path) -> Result<RgbImage> {
         ImageFormat::Png => decode_png(bytes),
         _ => decode_webp(bytes),
     };
-    decoded.map_err(|why| {
-        let name = name_of(format);
-        Error::at(path_for_errors, format!("the {name} is truncated or damaged ({why})"))
-            .hint("copy the file again from where it came from, or take it and its row in the label table out")
-    })
+    decoded.map_err(|why| damaged(format, path_for_errors, &why))
+}
+
+/// The size (width, height) of the upright photograph, by its header alone: damage further on is not looked for.
+///
+/// # Errors
+/// Bytes that are empty or of another format, or a header that is damaged; `path_for_errors` is named.
+pub fn dimensions(bytes: &[u8], path_for_errors: &Path) -> Result<(u32, u32)> {
+    let format = format_of(bytes, path_for_errors)?;
+    let read = || -> Result<(u32, u32), ImageError> {
+        let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder()?;
+        let (width, height) = decoder.dimensions();
+        Ok(if turns(decoder.orientation()?) { (height, width) } else { (width, height) })
+    };
+    read().map_err(|why| damaged(format, path_for_errors, &why.to_string()))
+}
+
+fn turns(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    )
 }
 
 /// The size (width, height) of a JPEG that [`decode`] would return pixel for pixel as it stands: 8-bit, three
@@ -52,12 +71,14 @@ fn format_of(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
     }
 }
 
-fn name_of(format: ImageFormat) -> &'static str {
-    match format {
+fn damaged(format: ImageFormat, path: &Path, why: &str) -> Error {
+    let name = match format {
         ImageFormat::Jpeg => "JPEG",
         ImageFormat::Png => "PNG",
         _ => "WebP",
-    }
+    };
+    Error::at(path, format!("the {name} is truncated or damaged ({why})"))
+        .hint("copy the file again from where it came from, or take it and its row in the label table out")
 }
 
 fn options() -> DecoderOptions {
@@ -66,6 +87,7 @@ fn options() -> DecoderOptions {
 
 fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     let image = end_of_image(bytes)?;
+    scan::check(image)?;
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(image), options());
     let pixels = decoder.decode().map_err(|error| sentence(&error))?;
     let (width, height) = decoder.dimensions().ok_or("no dimensions")?;
@@ -115,7 +137,9 @@ fn end_of_image(bytes: &[u8]) -> Result<&[u8], String> {
 /// data.
 fn end_of_scan(bytes: &[u8], at: usize) -> Option<usize> {
     let scan = bytes.get(at..)?;
-    scan.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF)).map(|found| at + found)
+    scan.windows(2)
+        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF))
+        .map(|found| at + found)
 }
 
 fn decode_png(bytes: &[u8]) -> Result<RgbImage, String> {
@@ -123,8 +147,7 @@ fn decode_png(bytes: &[u8]) -> Result<RgbImage, String> {
     if !bytes.windows(end.len()).any(|window| window == end) {
         return Err(format!("its {} bytes stop before the end chunk", bytes.len()));
     }
-    let image = image::load_from_memory_with_format(bytes, ImageFormat::Png).map_err(|error| error.to_string())?;
-    Ok(image.into_rgb8())
+    upright(bytes, ImageFormat::Png)
 }
 
 fn decode_webp(bytes: &[u8]) -> Result<RgbImage, String> {
@@ -133,8 +156,18 @@ fn decode_webp(bytes: &[u8]) -> Result<RgbImage, String> {
     if bytes.len() < length {
         return Err(format!("it holds {} of its {length} bytes", bytes.len()));
     }
-    let image = image::load_from_memory_with_format(bytes, ImageFormat::WebP).map_err(|error| error.to_string())?;
-    Ok(image.into_rgb8())
+    upright(bytes, ImageFormat::WebP)
+}
+
+fn upright(bytes: &[u8], format: ImageFormat) -> Result<RgbImage, String> {
+    let read = || -> Result<RgbImage, ImageError> {
+        let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder()?;
+        let orientation = decoder.orientation()?;
+        let mut image = DynamicImage::from_decoder(decoder)?;
+        image.apply_orientation(orientation);
+        Ok(image.into_rgb8())
+    };
+    read().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -171,7 +204,8 @@ mod tests {
         for bytes in [encode_jpeg(&picture(), 95).expect("encodes"), progressive(&picture())] {
             let image = decode(&bytes, Path::new("leaf.jpg")).expect("decodes");
             assert_eq!(image.dimensions(), (64, 48));
-            let difference: u64 = image.as_raw().iter().zip(picture().as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+            let difference: u64 =
+                image.as_raw().iter().zip(picture().as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
             assert!(difference / (64 * 48 * 3) < 12, "mean difference {}", difference / (64 * 48 * 3));
         }
     }
@@ -188,6 +222,80 @@ mod tests {
     }
 
     #[test]
+    fn coded_data_cut_out_before_the_end_marker_are_missed() {
+        // What a repaired download looks like: the end-of-image marker is there, the last blocks are not.
+        for whole in [encode_jpeg(&picture(), 90).expect("encodes"), progressive(&picture())] {
+            for cut in [3, 40, 200] {
+                let error = refused(&[&whole[..whole.len() - 2 - cut], &[0xFF, 0xD9]].concat());
+                assert!(error.message.starts_with("leaf.jpg: the JPEG is truncated or damaged ("), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn coded_data_repeated_in_the_middle_are_too_many() {
+        let whole = encode_jpeg(&picture(), 90).expect("encodes");
+        let middle = whole.len() - 600;
+        refused(&[&whole[..middle], &whole[middle - 100..]].concat());
+    }
+
+    #[test]
+    fn most_flipped_bytes_are_refused_and_none_panics() {
+        // A flip that only changes a value, not the lengths of codes, no decoder can tell from a photograph.
+        for whole in [encode_jpeg(&picture(), 90).expect("encodes"), progressive(&picture())] {
+            let places: Vec<usize> = (2..whole.len()).collect();
+            let found = places.iter().filter(|place| {
+                let mut bytes = whole.clone();
+                bytes[**place] ^= 0x5A;
+                decode(&bytes, Path::new("leaf.jpg")).is_err()
+            });
+            let share = found.count() as f64 / places.len() as f64;
+            assert!(share > 0.5, "{share}");
+        }
+    }
+
+    #[test]
+    fn a_grey_jpeg_and_one_of_quarter_colour_decode() {
+        let mut grey = Vec::new();
+        jpeg_encoder::Encoder::new(&mut grey, 95)
+            .encode(&[77; 24 * 9], 24, 9, jpeg_encoder::ColorType::Luma)
+            .expect("encodes");
+        let image = decode(&grey, Path::new("grey.jpg")).expect("decodes");
+        assert_eq!((image.dimensions(), image.get_pixel(20, 7).0), ((24, 9), [77; 3]));
+        assert_eq!(is_plain_jpeg(&grey), None);
+        let odd = RgbImage::from_pixel(33, 17, Rgb([200, 100, 50]));
+        for restart in [0, 1, 3] {
+            let mut bytes = Vec::new();
+            let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
+            encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_2_0);
+            encoder.set_restart_interval(restart);
+            encoder.encode(odd.as_raw(), 33, 17, jpeg_encoder::ColorType::Rgb).expect("encodes");
+            let image = decode(&bytes, Path::new("odd.jpg")).expect("decodes");
+            assert!(image.get_pixel(32, 16).0.iter().zip([200, 100, 50]).all(|(a, b)| a.abs_diff(b) < 4));
+        }
+    }
+
+    #[test]
+    fn a_flipped_byte_in_a_png_is_refused() {
+        let whole = encode_png(&picture()).expect("encodes");
+        for place in (60..whole.len() - 30).step_by(97) {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 0x5A;
+            assert!(refused(&bytes).message.contains("the PNG is truncated or damaged ("));
+        }
+    }
+
+    #[test]
+    fn dimensions_are_those_of_the_decoded_photograph() {
+        let jpeg = encode_jpeg(&RgbImage::new(16, 8), 95).expect("encodes");
+        for bytes in [jpeg.clone(), with_exif_orientation(&jpeg, 3), with_exif_orientation(&jpeg, 6)] {
+            let size = decode(&bytes, Path::new("leaf.jpg")).expect("decodes").dimensions();
+            assert_eq!(dimensions(&bytes, Path::new("leaf.jpg")).expect("reads"), size);
+        }
+        assert!(dimensions(&jpeg[..30], Path::new("leaf.jpg")).is_err());
+    }
+
+    #[test]
     fn a_jpeg_with_a_damaged_huffman_table_is_refused() {
         let mut jpeg = encode_jpeg(&picture(), 90).expect("encodes");
         let table = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC4]).expect("a Huffman table");
@@ -199,7 +307,8 @@ mod tests {
     #[test]
     fn exif_orientation_turns_the_picture() {
         // Orientation 6: the stored picture has to be turned a quarter clockwise, so its left column becomes the top row.
-        let jpeg = encode_jpeg(&RgbImage::from_fn(16, 8, |x, _| Rgb([if x < 8 { 250 } else { 5 }; 3])), 95).expect("encodes");
+        let jpeg =
+            encode_jpeg(&RgbImage::from_fn(16, 8, |x, _| Rgb([if x < 8 { 250 } else { 5 }; 3])), 95).expect("encodes");
         let image = decode(&with_exif_orientation(&jpeg, 6), Path::new("leaf.jpg")).expect("decodes");
         assert_eq!(image.dimensions(), (8, 16));
         assert!(image.get_pixel(4, 1)[0] > 240 && image.get_pixel(4, 14)[0] < 15);

@@ -42,3 +42,27 @@ fn png(raw: &[u8], (width, height): (u32, u32), color: ExtendedColorType) -> Res
         .map_err(|error| Error::new(format!("cannot encode a PNG: {error}")))?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode;
+    use image::{Luma, Rgb};
+    use std::path::Path;
+
+    #[test]
+    fn a_png_gives_its_pixels_back() {
+        let image = RgbImage::from_fn(5, 3, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+        assert_eq!(decode(&encode_png(&image).expect("encodes"), Path::new("p")).expect("decodes"), image);
+        let mask = GrayImage::from_fn(4, 2, |x, _| Luma([if x < 2 { 0 } else { 255 }]));
+        let back = decode(&encode_grey_png(&mask).expect("encodes"), Path::new("p")).expect("decodes");
+        assert_eq!((back.get_pixel(1, 1).0, back.get_pixel(2, 1).0), ([0; 3], [255; 3]));
+    }
+
+    #[test]
+    fn a_side_that_no_jpeg_can_have_is_refused() {
+        let error = encode_jpeg(&RgbImage::new(65536, 1), 90).expect_err("refused");
+        assert_eq!(error.message, "a JPEG's side is at most 65535 pixels, not 65536");
+        assert!(encode_jpeg(&RgbImage::new(0, 4), 90).is_err());
+    }
+}

@@ -57,6 +57,6 @@ mod tests {
         assert_eq!((full.get_pixel(0, 0).0, full.get_pixel(1, 0).0), (turbo(0.0), turbo(1.0)));
         // Half of grey 100 and half of the colour.
         let half = overlay(&photo, &[1.0, 1.0], 0.5);
-        assert_eq!(half.get_pixel(0, 0)[0], ((100.0 + f32::from(turbo(1.0)[0])) / 2.0).round() as u8);
+        assert_eq!(half.get_pixel(0, 0)[0], f32::midpoint(100.0, f32::from(turbo(1.0)[0])).round() as u8);
     }
 }

@@ -1,5 +1,5 @@
 //! The contract between the engine and the work: what a stage kind declares ([`Kind`]), what one run of it is
-//! given ([`Action`], [`Context`]), and the formats that pass between stages ([`format`]).
+//! given ([`Action`], [`Context`]), and the formats that pass between stages ([`mod@format`]).
 //!
 //! It is light on purpose: no pixel, no tensor. Stage crates depend on it and never on one another; the engine
 //! depends on it and on no stage crate but through its registry.
@@ -10,6 +10,7 @@ mod error;
 pub mod format;
 mod kind;
 pub mod random;
+pub mod sources;
 
 pub use action::{ACTION_SCHEMA, Action, Artifact, Event, Item, Outcome, Report};
 pub use context::Context;

@@ -18,7 +18,7 @@ pub fn background(side: usize, light: &Light, rng: &mut ChaCha8Rng) -> Canvas {
     if scene < 0.68 && rng.chance(0.6) {
         branch(&mut canvas, rng);
     }
-    let neighbours = if scene < 0.68 { rng.count(3, 7) } else { rng.count(0, 3) };
+    let neighbours = if scene < 0.68 { rng.count(4, 9) } else { rng.count(0, 3) };
     for _ in 0..neighbours {
         neighbour(&mut canvas, light, rng);
     }
@@ -34,15 +34,28 @@ fn greens(rng: &mut ChaCha8Rng) -> Color {
 }
 
 fn foliage(side: usize, rng: &mut ChaCha8Rng) -> Canvas {
-    let (large, small) = (Noise::new(rng), Noise::new(rng));
+    let large = Noise::new(rng);
     let (dark, bright) = (scale(greens(rng), 0.35), greens(rng));
-    let open = rng.between(0.55, 0.8);
-    let glow = rng.color(srgb(190, 200, 150), srgb(235, 240, 235));
-    Canvas::draw(side, |x, y| {
-        let base = mix(dark, bright, step(0.25, 0.75, large.fractal(x / 46.0, y / 46.0, 3)));
-        let gap = step(open, open + 0.16, small.fractal(x / 30.0, y / 30.0, 2));
-        mix(base, glow, gap * 0.85)
-    })
+    let mut canvas = Canvas::draw(side, |x, y| mix(dark, bright, step(0.2, 0.8, large.fractal(x / 46.0, y / 46.0, 4))));
+    for _ in 0..rng.count(0, 5) * 9 {
+        disc(&mut canvas, rng);
+    }
+    canvas
+}
+
+/// A gap between far leaves, or a glint on one, as a lens out of focus shows it.
+fn disc(canvas: &mut Canvas, rng: &mut ChaCha8Rng) {
+    let (cx, cy) = (rng.between(0.0, SPACE), rng.between(0.0, SPACE));
+    let (radius, strength) = (rng.between(3.0, 13.0), rng.between(0.1, 0.8));
+    let glow = rng.color(srgb(150, 185, 105), srgb(238, 242, 235));
+    let squeeze = rng.between(0.7, 1.0);
+    over(canvas, |x, y| {
+        if (y - cy).abs() > radius * 1.3 {
+            return (glow, 0.0);
+        }
+        let out = ((x - cx) * squeeze).hypot(y - cy) / radius;
+        (glow, strength * (1.0 - step(0.7, 1.25, out)) * (0.8 + 0.2 * out.min(1.0)))
+    });
 }
 
 fn sky(side: usize, rng: &mut ChaCha8Rng) -> Canvas {
@@ -60,12 +73,12 @@ fn sky(side: usize, rng: &mut ChaCha8Rng) -> Canvas {
 
 fn soil(side: usize, rng: &mut ChaCha8Rng) -> Canvas {
     let (clods, litter) = (Noise::new(rng), Noise::new(rng));
-    let dark = rng.color(srgb(62, 46, 34), srgb(84, 74, 62));
+    let dark = rng.color(srgb(84, 64, 48), srgb(100, 90, 78));
     let bright = rng.color(srgb(150, 118, 86), srgb(168, 154, 130));
     let grass = greens(rng);
     let grown = rng.between(0.5, 0.9);
     Canvas::draw(side, |x, y| {
-        let earth = mix(dark, bright, step(0.2, 0.85, clods.fractal(x / 17.0, y / 17.0, 4)));
+        let earth = mix(dark, bright, step(0.15, 0.9, clods.fractal(x / 22.0, y / 22.0, 5)));
         mix(earth, grass, 0.8 * step(grown, grown + 0.12, litter.fractal(x / 34.0, y / 34.0, 3)))
     })
 }
@@ -98,11 +111,14 @@ fn neighbour(canvas: &mut Canvas, light: &Light, rng: &mut ChaCha8Rng) {
     let middle = (rng.between(-20.0, SPACE + 20.0), rng.between(-20.0, SPACE + 20.0));
     let length = rng.between(80.0, 190.0);
     let leaf = Leaf::new(rng, middle, length);
-    let (green, soft, lean) = (greens(rng), rng.between(2.0, 9.0), rng.between(-0.35, 0.35));
+    let (green, soft, lean) = (greens(rng), rng.between(1.5, 11.0), rng.between(-0.35, 0.35));
     let shade = rng.between(0.45, 1.15);
     over(canvas, |x, y| {
         let spot = leaf.spot(x, y);
         let cover = step(-soft, soft, spot.inside);
+        if cover == 0.0 {
+            return ([0.0; 3], 0.0);
+        }
         let half = 1.0 + lean * (spot.across / (soft + 2.0)).clamp(-1.0, 1.0);
         let vein = leaf.veins(&spot).line * (0.5 - soft * 0.05);
         let color = mix(scale(green, shade * half), srgb(165, 185, 130), vein * 0.5);

@@ -30,7 +30,7 @@ impl Blade {
         let cool = rng.color(srgb(62, 104, 78), srgb(118, 142, 104));
         let hue = rng.between(0.0, 1.0);
         let green = mix(fresh, cool, hue * hue);
-        let pale = rng.between(0.25, 0.6);
+        let pale = rng.between(0.18, 0.55);
         Self {
             green,
             vein: mix(green, srgb(206, 214, 160), pale),

@@ -26,6 +26,23 @@ impl Canvas {
         Self { side, pixels: pixels.collect() }
     }
 
+    /// The picture as a lens shows it, each pixel shared with its neighbours: `share` of 1 goes to the four sides.
+    pub fn softened(&self, share: f32) -> Self {
+        let last = self.side - 1;
+        let pixel = |index: usize| {
+            let (x, y) = (index % self.side, index / self.side);
+            let around = [
+                y * self.side + x.saturating_sub(1),
+                y * self.side + (x + 1).min(last),
+                y.saturating_sub(1) * self.side + x,
+                (y + 1).min(last) * self.side + x,
+            ];
+            let sum = around.iter().fold([0.0; 3], |sum: Color, at| add(sum, self.pixels[*at]));
+            mix(self.pixels[index], scale(sum, 0.25), share)
+        };
+        Self { side: self.side, pixels: (0..self.pixels.len()).map(pixel).collect() }
+    }
+
     /// The light at a place in [`SPACE`], between the pixels by their distances.
     pub fn at(&self, x: f32, y: f32) -> Color {
         let last = (self.side - 1) as f32;
@@ -56,6 +73,10 @@ pub fn mix(a: Color, b: Color, t: f32) -> Color {
     [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t]
 }
 
+fn add(a: Color, b: Color) -> Color {
+    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+}
+
 pub fn scale(a: Color, by: f32) -> Color {
     a.map(|value| value * by)
 }
@@ -66,21 +87,25 @@ pub fn step(low: f32, high: f32, value: f32) -> f32 {
     t * t * (3.0 - 2.0 * t)
 }
 
-/// Value noise: random values on a grid of whole numbers, smooth between.
+/// Value noise: random values on a grid, turned by a random angle so that no grid shows; smooth between.
 #[derive(Debug, Clone, Copy)]
-pub struct Noise(u32);
+pub struct Noise {
+    key: u32,
+    turn: (f32, f32),
+}
 
 impl Noise {
     pub fn new(rng: &mut ChaCha8Rng) -> Self {
-        Self(rng.random())
+        let (sin, cos) = rng.between(0.0, std::f32::consts::TAU).sin_cos();
+        Self { key: rng.random(), turn: (sin, cos) }
     }
 
     /// 0 to 1.
     pub fn at(self, x: f32, y: f32) -> f32 {
-        let (left, top) = (x.floor(), y.floor());
-        let (fx, fy) = (x - left, y - top);
+        let (x, y) = (x * self.turn.1 - y * self.turn.0, x * self.turn.0 + y * self.turn.1);
+        let (i, j) = (floor(x), floor(y));
+        let (fx, fy) = (x - i as f32, y - j as f32);
         let (fx, fy) = (fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy));
-        let (i, j) = (left as i32, top as i32);
         let row = |j: i32| {
             let (a, b) = (self.corner(i, j), self.corner(i + 1, j));
             a + (b - a) * fx
@@ -91,22 +116,30 @@ impl Noise {
 
     /// The sum of `octaves`, each twice as fine and half as strong; 0 to 1.
     pub fn fractal(self, x: f32, y: f32, octaves: u32) -> f32 {
-        let (mut sum, mut weight, mut total, mut zoom) = (0.0, 1.0, 0.0, 1.0);
+        let (mut sum, mut weight, mut total) = (0.0, 1.0, 0.0);
+        let (mut x, mut y) = (x, y);
         for octave in 0..octaves {
-            sum += weight * Self(self.0.wrapping_add(octave * 0x9E37)).at(x * zoom, y * zoom);
+            sum += weight * Self { key: self.key.wrapping_add(octave * 0x9E37), ..self }.at(x, y);
             total += weight;
             weight *= 0.5;
-            zoom *= 2.0;
+            // Twice as fine, and turned by the angle of the triangle 3-4-5.
+            (x, y) = (1.6 * x - 1.2 * y, 1.2 * x + 1.6 * y);
         }
         sum / total
     }
 
     fn corner(self, i: i32, j: i32) -> f32 {
-        let mut hash = self.0 ^ (i as u32).wrapping_mul(0x85EB_CA6B) ^ (j as u32).wrapping_mul(0xC2B2_AE35);
+        let mut hash = self.key ^ (i as u32).wrapping_mul(0x85EB_CA6B) ^ (j as u32).wrapping_mul(0xC2B2_AE35);
         hash = (hash ^ (hash >> 16)).wrapping_mul(0x7FEB_352D);
         hash = (hash ^ (hash >> 15)).wrapping_mul(0x846C_A68B);
         ((hash ^ (hash >> 16)) >> 8) as f32 / (1 << 24) as f32
     }
+}
+
+/// The whole number below; `f32::floor` is a call into the C library on plain `x86_64`, and noise is made of floors.
+fn floor(value: f32) -> i32 {
+    let cut = value as i32;
+    cut - i32::from(value < cut as f32)
 }
 
 /// Dice with the words that drawing needs.

@@ -45,9 +45,11 @@ pub struct Veins {
 impl Leaf {
     /// The leaf that the photograph is of: large, near the middle, sometimes cut by the frame.
     pub fn main(rng: &mut ChaCha8Rng) -> Self {
-        let length = rng.between(165.0, 228.0);
-        let off = |rng: &mut ChaCha8Rng| SPACE / 2.0 + rng.between(-24.0, 24.0);
-        let middle = (off(rng), off(rng));
+        let length = rng.between(172.0, 240.0);
+        let off = |rng: &mut ChaCha8Rng, reach: f32| SPACE / 2.0 + rng.between(-reach, reach);
+        // One in five is off the middle, so that the frame cuts it.
+        let reach = if rng.chance(0.2) { 52.0 } else { 24.0 };
+        let middle = (off(rng, reach), off(rng, reach));
         Self::new(rng, middle, length)
     }
 
@@ -58,7 +60,7 @@ impl Leaf {
             base: (middle.0 - cos * length / 2.0, middle.1 - sin * length / 2.0),
             axis: (cos, sin),
             length,
-            half_width: length * rng.between(0.27, 0.37),
+            half_width: length * rng.between(0.29, 0.41),
             outline: (rng.between(0.5, 0.68), rng.between(0.6, 0.9)),
             bend: rng.between(-0.16, 0.16),
             teeth: rng.between(34.0, 52.0),
@@ -73,7 +75,10 @@ impl Leaf {
     /// The place at `along` (0 to 1) and `across` (distance from the midrib).
     pub fn point(&self, along: f32, across: f32) -> (f32, f32) {
         let (ahead, aside) = (along * self.length, across + self.bend * self.length * along * along);
-        (self.base.0 + self.axis.0 * ahead - self.axis.1 * aside, self.base.1 + self.axis.1 * ahead + self.axis.0 * aside)
+        (
+            self.base.0 + self.axis.0 * ahead - self.axis.1 * aside,
+            self.base.1 + self.axis.1 * ahead + self.axis.0 * aside,
+        )
     }
 
     /// Half of the width at `along`, teeth aside.
@@ -111,12 +116,12 @@ impl Leaf {
     pub fn veins(&self, spot: &Spot) -> Veins {
         let out = spot.across.abs() / self.length;
         let side = if spot.across > 0.0 { 0.5 } else { 0.0 };
-        let wobble = self.noise.at(spot.along * 9.0, spot.across / 18.0) - 0.5;
-        let phase = (spot.along - self.vein_slope * out - 0.6 * out * out) * self.veins + side + 0.28 * wobble;
+        let wobble = self.noise.fractal(spot.along * 8.0, spot.across / 26.0, 2) - 0.5;
+        let phase = (spot.along - self.vein_slope * out - 0.6 * out * out) * self.veins + side + 0.5 * wobble;
         let off = (phase - phase.round()).abs();
         let distance = off / self.veins * self.length * 0.8;
-        let lateral = (1.0 - distance / (1.5 - 1.6 * out)).clamp(0.0, 1.0) * 0.62;
-        let rib = 2.7 * (1.0 - spot.along).max(0.0).sqrt() + 0.5;
+        let lateral = (1.0 - distance / (1.5 - 1.8 * out)).clamp(0.0, 1.0) * (0.62 - 0.7 * out);
+        let rib = 2.9 * (1.0 - spot.along).max(0.0).powf(0.8) + 0.4;
         let midrib = 1.0 - ((spot.across.abs() - rib * 0.45) / (rib * 0.55)).clamp(0.0, 1.0);
         let hollow = 1.0 - (-spot.across.abs() / 7.0).exp();
         Veins { line: lateral.max(midrib), bulge: (off * std::f32::consts::PI).sin().sqrt() * hollow }
@@ -127,7 +132,8 @@ impl Leaf {
         let side = spot.across.signum();
         let (ahead, aside) = (self.vein_slope, side);
         let norm = ahead.hypot(aside);
-        let turn = |a: f32, b: f32| ((self.axis.0 * a - self.axis.1 * b) / norm, (self.axis.1 * a + self.axis.0 * b) / norm);
+        let turn =
+            |a: f32, b: f32| ((self.axis.0 * a - self.axis.1 * b) / norm, (self.axis.1 * a + self.axis.0 * b) / norm);
         turn(ahead, aside)
     }
 

@@ -53,15 +53,26 @@ pub fn strew(labels: &[&'static str], leaf: &mut Leaf, visible: f32, rng: &mut C
     let budget = visible * BUDGET / sick.len().max(1) as f32;
     let mut lesions: Vec<Lesion> = Vec::new();
     for label in sick {
-        match label {
-            "scab" => spots(label, Sign::Scab, (5.0, 9.5), (5, 8), budget, leaf, &mut lesions, rng),
-            "rust" => spots(label, Sign::Rust, (4.2, 6.6), (6, 12), budget, leaf, &mut lesions, rng),
-            "frog_eye_leaf_spot" => spots(label, Sign::FrogEye, (5.5, 8.8), (4, 8), budget, leaf, &mut lesions, rng),
-            "powdery_mildew" => spots(label, Sign::Mildew, (26.0, 42.0), (2, 4), SPACE * SPACE, leaf, &mut lesions, rng),
-            _ => complex(label, budget, leaf, &mut lesions, rng),
-        }
+        let (habit, budget) = match label {
+            "scab" => (Habit { sign: Sign::Scab, radius: (6.0, 10.5), count: (4, 8) }, budget),
+            "rust" => (Habit { sign: Sign::Rust, radius: (4.2, 6.6), count: (6, 12) }, budget),
+            "frog_eye_leaf_spot" => (Habit { sign: Sign::FrogEye, radius: (5.5, 8.8), count: (4, 8) }, budget),
+            "powdery_mildew" => (Habit { sign: Sign::Mildew, radius: (26.0, 42.0), count: (2, 4) }, f32::INFINITY),
+            _ => {
+                complex(label, budget, leaf, &mut lesions, rng);
+                continue;
+            }
+        };
+        spots(label, &habit, budget, leaf, &mut lesions, rng);
     }
     lesions
+}
+
+/// How a sign comes: the lesions' radii and how many there are.
+struct Habit {
+    sign: Sign,
+    radius: (f32, f32),
+    count: (u32, u32),
 }
 
 /// Dead tissue that eats into the edge, and small bits of other signs.
@@ -79,29 +90,29 @@ fn complex(label: &'static str, budget: f32, leaf: &mut Leaf, lesions: &mut Vec<
             break;
         }
     }
-    spots(label, Sign::Necrosis, (6.0, 8.0), (1, 2), budget * 0.35, leaf, lesions, rng);
+    let patches = Habit { sign: Sign::Necrosis, radius: (6.0, 8.0), count: (1, 2) };
+    spots(label, &patches, budget * 0.35, leaf, lesions, rng);
     for sign in [Sign::Scab, Sign::Rust, Sign::FrogEye] {
         if rng.chance(0.5) {
-            spots(label, sign, (3.0, 3.8), (1, 2), budget * 0.1, leaf, lesions, rng);
+            spots(label, &Habit { sign, radius: (3.0, 3.8), count: (1, 2) }, budget * 0.1, leaf, lesions, rng);
         }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one row of the table in `strew`")]
+/// Places lesions where leaf and frame have room, apart from one another as long as that can be had, until their number
+/// or the area `budget` is reached; at least one.
 fn spots(
     label: &'static str,
-    sign: Sign,
-    radius: (f32, f32),
-    count: (u32, u32),
+    habit: &Habit,
     budget: f32,
     leaf: &Leaf,
     lesions: &mut Vec<Lesion>,
     rng: &mut ChaCha8Rng,
 ) {
     let (mut left, mut placed) = (budget, 0);
-    let wanted = rng.count(count.0, count.1);
+    let wanted = rng.count(habit.count.0, habit.count.1);
     for attempt in 0..40 * wanted {
-        let size = rng.between(radius.0, radius.1);
+        let size = rng.between(habit.radius.0, habit.radius.1);
         let along = rng.between(0.1, 0.9);
         let across = leaf.half_width(along) * rng.between(-0.88, 0.88);
         let (x, y) = leaf.point(along, across);
@@ -118,7 +129,7 @@ fn spots(
         if left < 0.0 && placed >= 1 {
             return;
         }
-        lesions.push(Lesion::new(label, sign, (x, y), size, leaf, rng));
+        lesions.push(Lesion::new(label, habit.sign, (x, y), size, leaf, rng));
         placed += 1;
         if placed == wanted {
             return;
@@ -132,7 +143,14 @@ fn framed(x: f32, y: f32, margin: f32) -> bool {
 }
 
 impl Lesion {
-    fn new(label: &'static str, sign: Sign, (x, y): (f32, f32), radius: f32, leaf: &Leaf, rng: &mut ChaCha8Rng) -> Self {
+    fn new(
+        label: &'static str,
+        sign: Sign,
+        (x, y): (f32, f32),
+        radius: f32,
+        leaf: &Leaf,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
         let stretch = match sign {
             Sign::Scab => rng.between(1.1, 1.7),
             Sign::Necrosis => rng.between(1.0, 1.35),
@@ -162,11 +180,11 @@ impl Lesion {
 
     fn scab(&self, x: f32, y: f32, out: f32, surface: &mut Surface) -> f32 {
         let ragged = self.noise.fractal(x / 4.5, y / 4.5, 3) - 0.5;
-        let cover = 1.0 - step(0.72, 1.12, out + 1.3 * ragged);
+        let cover = 1.0 - step(0.55, 1.15, out + 1.25 * ragged);
         let velvet = self.noise.at(x / 2.3 + 40.0, y / 2.3);
-        let olive = mix(srgb(92, 84, 38), srgb(70, 60, 34), self.tone);
-        let color = mix(srgb(34, 30, 18), olive, step(0.1, 1.0, out * 0.7 + velvet * 0.5));
-        surface.cover(color, cover * 0.94, -0.3);
+        let olive = mix(srgb(104, 92, 40), srgb(82, 64, 36), self.tone);
+        let color = mix(srgb(42, 34, 20), olive, step(0.1, 1.0, out * 0.7 + velvet * 0.5));
+        surface.cover(color, cover * 0.92, -0.3);
         cover
     }
 
@@ -183,22 +201,23 @@ impl Lesion {
     }
 
     fn frog_eye(&self, x: f32, y: f32, out: f32, surface: &mut Surface) -> f32 {
-        let out = out + 0.14 * (self.noise.at(x / 4.0, y / 4.0) - 0.5);
-        let tan = mix(srgb(206, 174, 128), srgb(178, 146, 108), self.tone);
+        let out = out + 0.3 * (self.noise.fractal(x / 6.0, y / 6.0, 2) - 0.5);
+        let tan = mix(srgb(212, 182, 138), srgb(176, 138, 98), self.tone);
         let tan = mix(tan, srgb(150, 112, 78), 0.5 * self.noise.at(x / 2.0, y / 2.0));
-        let ring = mix(srgb(66, 24, 34), srgb(78, 38, 30), self.tone);
-        let cover = 1.0 - step(0.9, 1.04, out);
-        surface.cover(mix(tan, ring, step(0.5, 0.66, out)), cover, -0.4);
+        let ring = mix(srgb(70, 26, 40), srgb(92, 42, 30), self.tone);
+        let cover = 1.0 - step(0.86, 1.08, out);
+        let inner = 0.42 + 0.2 * self.tone;
+        surface.cover(mix(tan, ring, step(inner, inner + 0.22, out)), cover, -0.4);
         cover
     }
 
     fn mildew(&self, x: f32, y: f32, out: f32, surface: &mut Surface) -> f32 {
         let patch = self.noise.fractal(x / 13.0, y / 13.0, 4);
-        let film = step(0.0, 0.5, 0.72 - 0.55 * out + (patch - 0.5) * 1.1);
+        let film = step(0.0, 0.7, 0.8 - 0.6 * out + (patch - 0.5) * 1.1);
         let powder = self.noise.at(x / 1.6, y / 1.6 + 90.0);
-        let cover = film * (0.5 + 0.28 * self.tone + 0.22 * (powder - 0.5));
+        let cover = film * (0.42 + 0.3 * self.tone + 0.22 * (powder - 0.5));
         surface.cover(mix(srgb(226, 230, 222), srgb(238, 236, 232), self.tone), cover, 0.3);
-        if film > 0.5 { cover.max(0.36) } else { 0.0 }
+        if film > 0.4 { cover.max(0.36) } else { 0.0 }
     }
 
     fn necrosis(&self, x: f32, y: f32, out: f32, spot: &Spot, surface: &mut Surface) -> f32 {

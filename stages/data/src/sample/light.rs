@@ -16,12 +16,13 @@ pub struct Light {
     /// Veil of stray light.
     haze: f32,
     grain: f32,
+    contrast: f32,
 }
 
 impl Light {
     pub fn new(rng: &mut ChaCha8Rng) -> Self {
         let (sin, cos) = rng.between(0.0, std::f32::consts::TAU).sin_cos();
-        let exposure = rng.between(0.75, 1.5);
+        let exposure = rng.between(0.75, 1.6);
         let warm = rng.between(-0.16, 0.2);
         let green = rng.between(-0.06, 0.06);
         Self {
@@ -31,7 +32,8 @@ impl Light {
             shadow: if rng.chance(0.5) { (rng.between(0.25, 0.55), rng.between(0.35, 0.6)) } else { (0.0, 0.5) },
             dapple_scale: rng.between(45.0, 90.0),
             haze: rng.between(0.0, 0.05),
-            grain: rng.between(0.006, 0.02),
+            grain: rng.between(0.006, 0.018),
+            contrast: rng.between(0.95, 1.3),
         }
     }
 
@@ -55,7 +57,9 @@ impl Light {
             // A film's shoulder: highlights approach white slowly.
             let shown = if light < 0.55 { light } else { 0.55 + 0.45 * (1.0 - (-(light - 0.55) / 0.45).exp()) };
             let own = rng.between(-0.5, 0.5);
-            *value = ((shown.powf(1.0 / 2.2) + self.grain * (noise + own)) * 255.0).round().clamp(0.0, 255.0) as u8;
+            let toned = 0.45 + (shown.powf(1.0 / 2.2) - 0.45) * self.contrast + self.grain * (noise + own);
+            // Saturates at 0 and 255.
+            *value = (toned * 255.0 + 0.5) as u8;
         }
         pixel
     }

@@ -18,6 +18,7 @@ mod tests;
 use plantpipe_pixels::{encode_grey_png, encode_jpeg};
 use plantpipe_stage::format::{DatasetCard, JsonFormat, LabelRow, LabelTable, Split, mask_file};
 use plantpipe_stage::random::keyed;
+use plantpipe_stage::sources;
 use plantpipe_stage::{Code, Context, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Result, Uses, code};
 use rand::Rng;
 use rayon::prelude::*;
@@ -64,7 +65,7 @@ pub const SAMPLE: Kind = Kind {
             default: Some("90"),
         },
     ],
-    code: &[&OWN, &plantpipe_pixels::CODE],
+    code: &[&OWN, &sources::RANDOM, &sources::TABLES, &plantpipe_pixels::CODE],
     crates: &["image", "jpeg-encoder", "png", "rand", "rand_chacha"],
     uses: Uses { seed: true, device: false, lineage: false, published: false },
     run,

@@ -3,7 +3,7 @@
 use super::background::background;
 use super::blade::{Blade, Speck};
 use super::canvas::{Canvas, Color, Dice, SPACE, mix, place, scale, srgb, step};
-use super::leaf::Leaf;
+use super::leaf::{Leaf, Spot};
 use super::lesions::{Lesion, Surface, strew};
 use super::light::Light;
 use plantpipe_pixels::{GrayImage, RgbImage};
@@ -34,11 +34,12 @@ pub fn photograph(labels: &[&'static str], side: usize, rng: &mut ChaCha8Rng) ->
     let specks = Speck::strew(&leaf, rng);
     let sheet = Sheet::draw(side, &leaf, &blade, &lesions);
 
+    let pixels = (0..side * side).map(|index| sheet.over(index, &leaf, &blade, &light, &behind, &specks)).collect();
+    let canvas = Canvas { side, pixels }.softened(rng.between(0.15, 0.45));
     let mut bytes = Vec::with_capacity(side * side * 3);
-    for index in 0..side * side {
+    for (index, color) in canvas.pixels.iter().enumerate() {
         let (x, y) = place(index, side);
-        let color = sheet.over(index, &leaf, &blade, &light, &behind, &specks);
-        bytes.extend(light.develop(color, x, y, rng));
+        bytes.extend(light.develop(*color, x, y, rng));
     }
     let (width, height) = (side as u32, side as u32);
     let grey = |mask| GrayImage::from_raw(width, height, mask).expect("a value a pixel");
@@ -73,6 +74,7 @@ struct Sheet {
     /// 0 to 1: how much of the pixel the leaf covers.
     cover: Vec<f32>,
     surface: Vec<Surface>,
+    spot: Vec<Spot>,
     masks: BTreeMap<&'static str, Vec<u8>>,
 }
 
@@ -83,12 +85,13 @@ impl Sheet {
             side,
             cover: vec![0.0; side * side],
             surface: vec![bare; side * side],
+            spot: (0..side * side).map(|index| place(index, side)).map(|(x, y)| leaf.spot(x, y)).collect(),
             masks: lesions.iter().map(|lesion| (lesion.label, vec![0; side * side])).collect(),
         };
         let unit = SPACE / side as f32;
         for index in 0..side * side {
             let (x, y) = place(index, side);
-            let spot = leaf.spot(x, y);
+            let spot = sheet.spot[index];
             let cover = step(-0.8 * unit, 0.8 * unit, spot.inside);
             if cover == 0.0 {
                 continue;
@@ -106,24 +109,31 @@ impl Sheet {
     }
 
     /// The light that comes from a pixel: leaf over stalk over shadowed background.
-    fn over(&self, index: usize, leaf: &Leaf, blade: &Blade, light: &Light, behind: &Canvas, specks: &[Speck]) -> Color {
+    fn over(
+        &self,
+        index: usize,
+        leaf: &Leaf,
+        blade: &Blade,
+        light: &Light,
+        behind: &Canvas,
+        specks: &[Speck],
+    ) -> Color {
         let (x, y) = place(index, self.side);
         let cover = self.cover[index];
-        let reaches = light.reaches(x, y);
         let mut color = [0.0; 3];
         if cover < 1.0 {
             color = behind.at(x, y);
-            let cast = leaf.spot(x + light.direction.0 * 9.0, y + light.direction.1 * 9.0).inside;
-            color = scale(color, 1.0 - 0.4 * step(-9.0, 9.0, cast));
+            color = scale(color, 1.0 - 0.4 * self.shade(x, y, light));
             let stalk = leaf.stalk(x, y);
-            let round = 1.15 - 0.2 * stalk;
-            color = mix(color, scale(blade.stalk, round * reaches), 1.0 - step(1.6, 2.6, stalk));
+            if stalk < 2.6 {
+                let round = (1.15 - 0.2 * stalk) * light.reaches(x, y);
+                color = mix(color, scale(blade.stalk, round), 1.0 - step(1.6, 2.6, stalk));
+            }
         }
         if cover > 0.0 {
             let surface = &self.surface[index];
-            let spot = leaf.spot(x, y);
-            let lit = blade.lit(surface, self.slope(index), leaf, &spot, light);
-            let mut lit = scale(lit, reaches);
+            let lit = blade.lit(surface, self.slope(index), leaf, &self.spot[index], light);
+            let mut lit = scale(lit, light.reaches(x, y));
             for speck in specks {
                 lit = speck.over(lit, x, y, light);
             }
@@ -134,6 +144,16 @@ impl Sheet {
             color = mix(color, srgb(170, 190, 120), 0.12);
         }
         color
+    }
+
+    /// How deep in the leaf's own shadow the background lies, 0 to 1; leaf outside the frame casts none.
+    fn shade(&self, x: f32, y: f32, light: &Light) -> f32 {
+        let pixel = |at: f32, towards: f32| {
+            let pixel = (at + towards * 9.0) * self.side as f32 / SPACE;
+            (pixel >= 0.0 && pixel < self.side as f32).then_some(pixel as usize)
+        };
+        let caster = pixel(x, light.direction.0).zip(pixel(y, light.direction.1));
+        caster.map_or(0.0, |(column, row)| step(-9.0, 9.0, self.spot[row * self.side + column].inside))
     }
 
     /// The relief's slope towards right and below, height by pixel of [`SPACE`].

@@ -5,8 +5,9 @@ use crate::tests::{action, artifact, run};
 use plantpipe_stage::format::{
     Evaluation, JsonFormat, MultiHot, MultiHotRow, Prediction, Predictions, Split, SplitEvaluation,
 };
-use plantpipe_stage::{Action, Result};
+use plantpipe_stage::{Action, Context, Event, Result};
 use std::path::Path;
+use std::sync::Mutex;
 
 /// Labels `rust`, `scab`; train photographs carry scab twice, rust once; in test, `images` photographs carry them in
 /// turn, and each tenth of them is answered wrongly.
@@ -59,6 +60,23 @@ fn a_split_is_scored_with_intervals_and_a_baseline() {
     // Every tenth image carries scab (0, 10, 20, ... are even): 20 missed of 100, no false alarm.
     assert_eq!((scab.true_positives, scab.false_negatives, scab.false_positives), (80, 20, 0));
     assert_eq!(scab.label, "scab");
+}
+
+#[test]
+fn each_split_is_told_in_a_sentence_with_its_baseline() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let (action, told) = (world(folder.path(), 1), Mutex::new(Vec::new()));
+    let listen = |event| {
+        if let Event::Note(sentence) = event {
+            told.lock().expect("unpoisoned").push(sentence);
+        }
+    };
+    (EVALUATE.run)(&Context::new(&action, listen)).expect("evaluates");
+    // The single photograph carries scab and is answered wrongly.
+    assert_eq!(
+        *told.lock().expect("unpoisoned"),
+        ["test: exact match 0.000 [0.000, 0.000] on 1 images; always answering scab gets 1.000 [1.000, 1.000]"]
+    );
 }
 
 #[test]

@@ -25,10 +25,11 @@ pub(super) fn section(material: &Material, panels: usize, folder: &mut Folder) -
             let _ =
                 write!(words, "The first {shown} of {} are shown.\n\n", counted(found.panels.len() as u64, "panel"));
         }
+        let threshold = threshold(material, part);
         for panel in &found.panels[..shown] {
             let link = format!("cams/{}/{}", file_name(&part.stage), base_name(&panel.file));
             folder.copy(&part.folder, &panel.file, &link)?;
-            words.push_str(&caption(panel, &link, &found.method));
+            words.push_str(&caption(panel, &link, &found.method, threshold));
         }
     }
     Ok(words)
@@ -59,8 +60,20 @@ fn on_lesions(lesions: &LesionSummary) -> String {
     )
 }
 
-fn caption(panel: &CamPanel, link: &str, method: &str) -> String {
-    let maps: Vec<String> = panel.maps.iter().map(map).collect();
+/// The threshold at which the same model was evaluated, where there is just one.
+fn threshold(material: &Material, part: &Part<Cams>) -> Option<f64> {
+    let mut thresholds = material
+        .evaluations
+        .iter()
+        .filter(|evaluation| evaluation.model.is_some() && evaluation.model == part.model)
+        .map(|evaluation| evaluation.content.threshold);
+    let first = thresholds.next()?;
+    thresholds.all(|other: f64| other.total_cmp(&first).is_eq()).then_some(first)
+}
+
+fn caption(panel: &CamPanel, link: &str, method: &str, threshold: Option<f64>) -> String {
+    let error = |map: &CamMap| threshold.map_or("", |threshold| error(map, &panel.truth, threshold));
+    let maps: Vec<String> = panel.maps.iter().map(|shown| map(shown) + error(shown)).collect();
     format!(
         "![{}]({link})\n\n{} ({}) · truth: {} · probability: {}\n\n",
         text(&format!("{method} of {}: {}", panel.image, panel.truth.join(", "))),
@@ -69,6 +82,15 @@ fn caption(panel: &CamPanel, link: &str, method: &str) -> String {
         codes(&panel.truth),
         maps.join(" · ")
     )
+}
+
+/// Whether the answer is wrong; compared in 32 bits, as the evaluation does.
+fn error(map: &CamMap, truth: &[String], threshold: f64) -> &'static str {
+    match (truth.contains(&map.label), map.probability as f32 >= threshold as f32) {
+        (true, false) => " **(miss)**",
+        (false, true) => " **(false alarm)**",
+        _ => "",
+    }
 }
 
 fn map(map: &CamMap) -> String {

@@ -81,6 +81,7 @@ fn errors(scored: &SplitEvaluation) -> String {
     words
 }
 
-fn support(label: &LabelEvaluation) -> u64 {
+/// How many photographs carry the label.
+pub(super) fn support(label: &LabelEvaluation) -> u64 {
     label.true_positives + label.false_negatives
 }

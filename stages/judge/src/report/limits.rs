@@ -4,7 +4,7 @@ use super::markdown::{count, number, text};
 use super::material::Material;
 use super::published;
 use super::summary::{difference, headline};
-use plantpipe_stage::format::Split;
+use plantpipe_stage::format::{Interval, Split};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -20,6 +20,7 @@ pub(super) fn section(material: &Material) -> String {
             number(half)
         ));
     }
+    sentences.extend(without_width(material));
     sentences.extend(chosen_on_val(material));
     if !material.models.is_empty() {
         let seeds: BTreeSet<u64> = material.models.iter().map(|model| model.content.card.seed).collect();
@@ -42,6 +43,19 @@ pub(super) fn section(material: &Material) -> String {
         let _ = writeln!(words, "- {sentence}");
     }
     words
+}
+
+/// What an interval of no width means, where there is one.
+fn without_width(material: &Material) -> Option<String> {
+    let mut scored = material.evaluations.iter().flat_map(|part| &part.content.splits);
+    let pointed = |interval: &Interval| interval.low >= interval.high;
+    scored.any(|split| pointed(&split.exact_match) || split.per_label.iter().any(|label| pointed(&label.f1))).then(
+        || {
+            "**An interval without width is not certainty.** It stands where every resample scores the same, as when \
+             these photographs hold not one error: a bootstrap cannot draw an error that it never saw."
+                .to_owned()
+        },
+    )
 }
 
 /// How far val lies above test, for the model of the headline.

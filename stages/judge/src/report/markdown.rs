@@ -66,6 +66,7 @@ pub(super) fn text(words: &str) -> String {
     for c in words.chars() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '$' => escaped.extend(['\\', c]),
+            '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '\n' | '\r' => escaped.push(' '),
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn names_lose_their_meaning_to_markdown() {
-        assert_eq!(text("a_b*c [x](y) <i> # $z$"), r"a\_b\*c \[x\](y) &lt;i&gt; \# \$z\$");
+        assert_eq!(text("a_b*c [x](y) <i> & # $z$"), r"a\_b\*c \[x\](y) &lt;i&gt; &amp; \# \$z\$");
         assert_eq!(code("a`b"), "`` a`b ``");
     }
 

@@ -22,6 +22,7 @@ mod summary;
 
 use folder::Folder;
 use material::Material;
+use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
 };
@@ -51,7 +52,7 @@ pub const REPORT: Kind = Kind {
             default: Some("12"),
         },
     ],
-    code: &[&CODE],
+    code: &[&CODE, &sources::DOCUMENTS],
     crates: &[],
     uses: Uses { seed: false, device: false, lineage: true, published: true },
     run,

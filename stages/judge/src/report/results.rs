@@ -1,11 +1,12 @@
 //! The section **Results**: exact match of each model beside the baseline (and what is published on the same split),
 //! then every metric with its interval.
 
+use super::labels::support;
 use super::markdown::{Table, codes, count, interval, number, text};
 use super::material::{Material, Part};
 use super::published;
 use super::summary::architecture;
-use plantpipe_stage::format::{Evaluation, Interval, Split, SplitEvaluation};
+use plantpipe_stage::format::{Analysis, Evaluation, Interval, Split, SplitEvaluation};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -70,7 +71,8 @@ fn comparison(material: &Material) -> String {
         note = format!(
             "*Published*: results published on this very split, by exact match and without intervals. Their n was most \
              likely {}: the figures are whole shares of it, so a last, incomplete batch of photographs was left out. \
-             Here every photograph counts.\n\n",
+             Here every photograph counts. A published figure inside an interval of ours is no difference that this \
+             many photographs could show.\n\n",
             published::IMAGES
         );
     }
@@ -86,16 +88,21 @@ fn line(part: &Part<Evaluation>, splits: &BTreeSet<Split>, name: String, metric:
     std::iter::once(name).chain(values).chain(sizes).collect()
 }
 
-/// Whether published figures speak of the photographs that were scored here.
+/// Whether published figures speak of the photographs and labels that were scored here: an evaluation names neither, so
+/// its number of photographs and each label's support have to be those of the course split.
 fn comparable(material: &Material) -> bool {
-    material.analyses.iter().any(|analysis| {
-        let images =
-            |split| analysis.content.splits.iter().find(|found| found.split == split).map(|found| found.images);
-        published::is_course_split(&analysis.content)
-            && material
-                .evaluations
-                .iter()
-                .all(|part| part.content.splits.iter().all(|scored| images(scored.split) == Some(scored.images)))
+    material.analyses.iter().map(|part| &part.content).any(|analysis| {
+        let mut scored = material.evaluations.iter().flat_map(|part| &part.content.splits);
+        published::is_course_split(analysis) && scored.all(|scored| same_counts(analysis, scored))
+    })
+}
+
+fn same_counts(analysis: &Analysis, scored: &SplitEvaluation) -> bool {
+    let supports = scored.per_label.iter().map(|label| (&label.label, support(label)));
+    analysis.splits.iter().any(|found| {
+        found.split == scored.split
+            && found.images == scored.images
+            && analysis.labels.iter().zip(found.label_counts.iter().copied()).eq(supports.clone())
     })
 }
 
@@ -137,8 +144,8 @@ fn reading(material: &Material) -> String {
     for sentence in [
         "**Exact match** (subset accuracy): the share of photographs whose labels are *all* right. This is the headline \
          figure, and what papers on multi-label leaf data often call accuracy.",
-        "**Hamming accuracy**: the share of single label decisions that are right. It is never lower and mostly much higher, since most \
-         labels are absent from most photographs; the two must not be compared.",
+        "**Hamming accuracy**: the share of single label decisions that are right. It is never lower and mostly much \
+         higher, since most labels are absent from most photographs; the two must not be compared.",
         "**F1**: *micro* over all decisions, *macro* the mean over labels, *weighted* the same by support, *samples* the \
          mean over photographs. An undefined F1 is 0; no label against no answer is 1 in samples F1.",
         "**mAP**: mean over labels of average precision, which needs no threshold.",

@@ -28,9 +28,9 @@ pub(super) fn paragraph(material: &Material) -> String {
     format!("{}\n\n", words.trim_end())
 }
 
-/// The evaluation to speak of first: of several, the one with the best exact match on val. Never chosen on test.
+/// The evaluation to speak of first: of several, the one with the best exact match on val, or the first where none
+/// scored val. Never chosen on test.
 pub(super) fn headline(material: &Material) -> Option<&Part<Evaluation>> {
-    let on_val = |evaluation: &Part<Evaluation>| evaluation.split(Split::Val).map(|val| val.exact_match.value);
     let mut best = material.evaluations.first()?;
     for other in &material.evaluations[1..] {
         if on_val(other) > on_val(best) {
@@ -40,6 +40,10 @@ pub(super) fn headline(material: &Material) -> Option<&Part<Evaluation>> {
     Some(best)
 }
 
+fn on_val(evaluation: &Part<Evaluation>) -> Option<f64> {
+    evaluation.split(Split::Val).map(|val| val.exact_match.value)
+}
+
 fn data(material: &Material) -> String {
     let mut words = String::new();
     for analysis in &material.analyses {
@@ -47,7 +51,7 @@ fn data(material: &Material) -> String {
         let name = found.name.as_ref().map_or("The data set".to_owned(), |name| format!("**{}**", text(name)));
         let splits: Vec<String> =
             found.splits.iter().map(|split| format!("{} {}", count(split.images), split.split)).collect();
-        let kind = if found.synthetic { "drawn photographs" } else { "photographs" };
+        let kind = if found.synthetic { "synthetic photographs" } else { "photographs" };
         let _ = write!(
             words,
             "{name} holds {} labelled {kind} with {}. ",
@@ -61,23 +65,27 @@ fn data(material: &Material) -> String {
 fn result(material: &Material, evaluation: &Part<Evaluation>) -> String {
     let Some(scored) = evaluation.last() else { return "The evaluation scored no split.".to_owned() };
     let several = material.evaluations.len();
-    let subject = if several > 1 {
-        format!("Of {several} evaluated models, the one with the best val exact match, **{}**", {
-            text(&material.name(evaluation))
-        })
-    } else {
-        format!("The model **{}**", text(&material.name(evaluation)))
-    };
+    let name = text(&material.name(evaluation));
     let what = material.model(evaluation).map(|model| format!(" ({})", nature(model))).unwrap_or_default();
+    let subject = match (several, on_val(evaluation)) {
+        (1, _) => format!("The model **{name}**{what}"),
+        (_, Some(_)) => format!("Of {several} evaluations, the one with the best val exact match, **{name}**{what},"),
+        (_, None) => format!("Of {several} evaluations, the first, **{name}**{what},"),
+    };
     let baseline = &scored.baseline;
     let apart = if scored.exact_match.low > baseline.exact_match.high {
         "; the two intervals do not overlap"
     } else {
         "; **the two intervals overlap: the model is not shown to be better**"
     };
+    let not_test = match scored.split {
+        Split::Test => "",
+        Split::Val => " **These are the photographs that chose the epoch, so the figure flatters the model.**",
+        Split::Train => " **These are the photographs it learnt from, so the figure says little about new ones.**",
+    };
     format!(
-        "{subject}{what}, gets **every label right on {} of the {} {} photographs** (exact match at threshold {}, 95% \
-         interval in brackets). Always answering {}, the commonest label set of the train split, gets {}{apart}.",
+        "{subject} gets **every label right on {} of the {} {} photographs** (exact match at threshold {}, 95% \
+         interval in brackets). Always answering {}, the commonest label set of the train split, gets {}{apart}.{not_test}",
         interval(&scored.exact_match),
         count(scored.images),
         scored.split,

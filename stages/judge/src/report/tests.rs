@@ -1,214 +1,13 @@
 //! `report` from hand-made artifacts to the page.
 
-use super::{REPORT, published};
-use crate::tests::{action, artifact, run};
-use plantpipe_stage::Action;
+mod world;
+
+use super::published;
 use plantpipe_stage::format::{
-    Analysis, Ancestor, Baseline, CamMap, CamPanel, Cams, Combination, Edge, Epoch, Evaluation, Interval, JsonFormat,
-    LabelEvaluation, LesionSummary, Lineage, ModelCard, Picture, Preprocessing, Split, SplitAnalysis, SplitEvaluation,
-    write_history,
+    Analysis, CamMap, Cams, Evaluation, Interval, JsonFormat, LesionSummary, ModelCard, Split,
 };
-use std::collections::BTreeMap;
 use std::path::Path;
-
-/// A report's inputs in a temp folder; without an `add_`, it has none.
-struct World {
-    folder: tempfile::TempDir,
-    action: Action,
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("temp folder");
-        let mut action = action(&REPORT, folder.path());
-        action.lineage = Some(Lineage {
-            pipeline: "apple-leaves".into(),
-            profile: None,
-            seed: 42,
-            version: "0.1.0".into(),
-            ancestors: vec![ancestor("dataset", None, &[])],
-        });
-        Self { folder, action }
-    }
-
-    fn stage(&mut self, name: &str, kind: &str, inputs: &[(&str, &str)]) {
-        let lineage = self.action.lineage.as_mut().expect("a lineage");
-        lineage.ancestors.push(ancestor(name, Some(kind), inputs));
-    }
-
-    fn give(&mut self, input: &str, name: &str) {
-        let artifact = artifact(self.folder.path(), name);
-        self.action.inputs.entry(input.to_owned()).or_default().push(artifact);
-    }
-
-    fn file(&self, path: &str) {
-        let path = self.folder.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("makes");
-        std::fs::write(&path, "picture").expect("writes");
-    }
-
-    fn add_analysis(&mut self, change: impl Fn(&mut Analysis)) {
-        self.stage("analyze", "analyze", &[("dataset", "dataset")]);
-        self.give("analysis", "analyze");
-        let split = |split: Split, images, fingerprint: &str| SplitAnalysis {
-            split,
-            images,
-            unlabelled: 1,
-            label_counts: vec![images / 3, images],
-            labels_per_image: BTreeMap::from([(1, images - images / 3), (2, images / 3)]),
-            cardinality: 4.0 / 3.0,
-            fingerprint: fingerprint.into(),
-        };
-        let mut analysis = Analysis {
-            schema: Analysis::SCHEMA,
-            name: Some("Leaves".into()),
-            synthetic: false,
-            description: None,
-            labels: vec!["rust".into(), "scab".into()],
-            splits: vec![split(Split::Train, 900, "a"), split(Split::Val, 600, "b"), split(Split::Test, 600, "c")],
-            cooccurrence: vec![vec![700, 700], vec![700, 2100]],
-            combinations: vec![Combination {
-                labels: vec!["rust".into(), "scab".into()],
-                counts: BTreeMap::from([(Split::Train, 300), (Split::Test, 200)]),
-            }],
-            dimensions: BTreeMap::from([("256x256".into(), 2100)]),
-            pictures: vec![Picture { file: "contact.jpg".into(), caption: "Contact sheet [test]".into() }],
-        };
-        change(&mut analysis);
-        analysis.write(&self.folder.path().join("analyze")).expect("writes");
-        self.file("analyze/contact.jpg");
-    }
-
-    /// A model `name` with its `name-predict` and `name-evaluate`; exact match on val as given, on test .8.
-    fn add_model(&mut self, name: &str, val: f64) {
-        let (predict, evaluate) = (format!("{name}-predict"), format!("{name}-evaluate"));
-        self.stage(name, "train", &[("shards", "dataset")]);
-        self.stage(&predict, "predict", &[("model", name), ("shards", "dataset")]);
-        self.stage(&evaluate, "evaluate", &[("predictions", &predict), ("labels", "dataset")]);
-        self.give("models", name);
-        self.give("evaluations", &evaluate);
-        let folder = self.folder.path().join(name);
-        let card = ModelCard {
-            schema: ModelCard::SCHEMA,
-            arch: "resnet18".into(),
-            labels: vec!["rust".into(), "scab".into()],
-            preprocessing: Preprocessing { size: 128, mean: [0.5; 3], std: [0.5; 3] },
-            norm_eps: 1e-5,
-            parameters: 11_179_590,
-            pretrained: None,
-            seed: 42,
-            epoch: 2,
-            params: BTreeMap::new(),
-            metrics: BTreeMap::new(),
-        };
-        card.write(&folder).expect("writes");
-        let epoch = |epoch: u64, exact: f64| Epoch {
-            epoch,
-            lr: 0.001,
-            train_loss: 0.7 / epoch as f64,
-            val_loss: 0.6 / epoch as f64,
-            val_exact_match: exact,
-            val_macro_f1: exact,
-        };
-        write_history(&folder, &[epoch(1, 0.2), epoch(2, val), epoch(3, 0.1)]).expect("writes");
-        let evaluation = Evaluation {
-            schema: Evaluation::SCHEMA,
-            labels: card.labels,
-            threshold: 0.5,
-            resamples: 2000,
-            splits: vec![scored(Split::Val, val), scored(Split::Test, 0.8)],
-        };
-        evaluation.write(&self.folder.path().join(evaluate)).expect("writes");
-    }
-
-    fn add_cams(&mut self, model: &str, panels: usize, lesions: Option<LesionSummary>) {
-        self.stage("explain", "explain", &[("model", model), ("shards", "dataset")]);
-        self.give("explanations", "explain");
-        let panel = |number: usize| CamPanel {
-            image: format!("leaf{number}"),
-            split: Split::Test,
-            truth: vec!["scab".into()],
-            file: format!("panels/leaf{number}.png"),
-            maps: vec![CamMap {
-                label: "scab".into(),
-                probability: 0.9,
-                file: "maps/leaf.png".into(),
-                lesion_share: lesions.as_ref().map(|_| 0.4),
-                lesion_area: lesions.as_ref().map(|_| 0.05),
-            }],
-        };
-        let panels: Vec<CamPanel> = (0..panels).map(panel).collect();
-        for panel in &panels {
-            self.file(&format!("explain/{}", panel.file));
-        }
-        let cams = Cams { schema: Cams::SCHEMA, method: "Grad-CAM".into(), layer: "layer4".into(), panels, lesions };
-        cams.write(&self.folder.path().join("explain")).expect("writes");
-    }
-
-    /// Runs the report; every picture it shows must lie beside it.
-    fn page(&self) -> String {
-        run(&REPORT, &self.action).expect("reports");
-        let folder = self.action.scratch.join("report");
-        let page = std::fs::read_to_string(folder.join("report.md")).expect("reads");
-        for link in links(&page) {
-            assert!(folder.join(&link).is_file(), "the page shows {link}, which is not there");
-        }
-        page
-    }
-}
-
-/// The targets of all pictures.
-fn links(page: &str) -> Vec<String> {
-    page.split("![")
-        .skip(1)
-        .map(|rest| {
-            let (_, rest) = rest.split_once("](").expect("a target");
-            rest.split_once(')').expect("an end").0.to_owned()
-        })
-        .collect()
-}
-
-fn ancestor(name: &str, kind: Option<&str>, inputs: &[(&str, &str)]) -> Ancestor {
-    let output = if kind.is_some() { "out" } else { "" };
-    let edge = |from: &str| Edge { from: from.into(), output: if from == "dataset" { "" } else { "out" }.into() };
-    Ancestor {
-        name: name.into(),
-        kind: kind.map(str::to_owned),
-        params: BTreeMap::new(),
-        inputs: inputs.iter().map(|(input, from)| ((*input).to_owned(), vec![edge(from)])).collect(),
-        outputs: BTreeMap::from([(output.to_owned(), "0123456789abcdef".to_owned())]),
-        device: None,
-        crates: BTreeMap::new(),
-    }
-}
-
-fn scored(split: Split, exact: f64) -> SplitEvaluation {
-    let around = |value: f64| Interval { value, low: value - 0.03, high: value + 0.03 };
-    let label = |label: &str, misses: u64, false_alarms: u64| LabelEvaluation {
-        label: label.into(),
-        true_positives: 100 - misses,
-        false_positives: false_alarms,
-        false_negatives: misses,
-        true_negatives: 500 - false_alarms,
-        precision: 0.9,
-        recall: 1.0 - misses as f64 / 100.0,
-        f1: around(0.85),
-        average_precision: if label == "scab" { None } else { Some(0.91) },
-    };
-    SplitEvaluation {
-        split,
-        images: 600,
-        exact_match: around(exact),
-        hamming_accuracy: around(0.95),
-        micro_f1: around(0.85),
-        macro_f1: around(0.84),
-        weighted_f1: around(0.83),
-        samples_f1: around(0.82),
-        mean_average_precision: around(0.9),
-        per_label: vec![label("rust", 30, 10), label("scab", 5, 15)],
-        baseline: Baseline { answer: vec!["scab".into()], exact_match: around(0.3) },
-    }
-}
+use world::{World, links, scored};
 
 fn line<'p>(page: &'p str, start: &str) -> &'p str {
     page.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no line starts with {start}:\n{page}"))
@@ -261,6 +60,7 @@ fn published_results_appear_only_beside_the_published_split() {
             if let Some(fingerprint) = published::fingerprint(split.split) {
                 split.fingerprint = fingerprint.into();
             }
+            split.label_counts = vec![100, 100]; // the support of both labels in `scored`
         }
     };
     let mut world = World::new();
@@ -282,7 +82,13 @@ fn published_results_appear_only_beside_the_published_split() {
         analysis.splits[2].images = 599;
     });
     other_size.add_model("train", 0.7);
-    for world in [other_test, other_size] {
+    let mut other_labels = World::new();
+    other_labels.add_analysis(|analysis| {
+        course(analysis);
+        analysis.splits[1].label_counts = vec![100, 101];
+    });
+    other_labels.add_model("train", 0.7);
+    for world in [other_test, other_size, other_labels] {
         assert!(!world.page().contains("ublished"));
     }
 }
@@ -296,7 +102,7 @@ fn two_models_make_two_rows_and_val_chooses_the_one_to_speak_of() {
     assert!(line(&page, "| **small** · ResNet-18").contains("0.700"));
     assert!(line(&page, "| **large** · ResNet-18").contains("0.750"));
     assert_eq!(page.matches("| baseline: always").count(), 1);
-    assert!(page.contains("Of 2 evaluated models, the one with the best val exact match, **large**"));
+    assert!(page.contains("Of 2 evaluations, the one with the best val exact match, **large**"));
     assert_eq!(line(&page, "| test split"), "| test split | small | large |");
     assert!(page.contains("(curves/small.svg)") && page.contains("(curves/large.svg)"));
     assert!(page.contains("**Intervals are not a test.**"));
@@ -341,6 +147,41 @@ fn an_overlap_with_the_baseline_is_said() {
 }
 
 #[test]
+fn figures_of_another_split_than_test_are_said_to_flatter() {
+    let mut world = World::new();
+    for name in ["small", "large"] {
+        world.add_model(name, 0.7);
+    }
+    let keep = |split: Split| {
+        for name in ["small", "large"] {
+            let folder = world.folder.path().join(format!("{name}-evaluate"));
+            let mut evaluation = Evaluation::read(&folder).expect("reads");
+            evaluation.splits = vec![scored(split, 0.9)];
+            evaluation.write(&folder).expect("writes");
+        }
+        world.page()
+    };
+    let page = keep(Split::Val);
+    assert!(page.contains("of the 600 val photographs**") && page.contains("**These are the photographs that chose"));
+    let page = keep(Split::Train);
+    assert!(page.contains("**These are the photographs it learnt from"), "{page}");
+    assert!(page.contains("Of 2 evaluations, the first, **small** ("), "without val there is nothing to choose by");
+    assert!(!keep(Split::Test).contains("**These are the photographs"));
+}
+
+#[test]
+fn an_interval_without_width_is_explained_where_there_is_one() {
+    let mut world = World::new();
+    world.add_model("train", 0.7);
+    assert!(!world.page().contains("without width"));
+    let folder = world.folder.path().join("train-evaluate");
+    let mut evaluation = Evaluation::read(&folder).expect("reads");
+    evaluation.splits[1].per_label[0].f1 = Interval { value: 1.0, low: 1.0, high: 1.0 };
+    evaluation.write(&folder).expect("writes");
+    assert!(world.page().contains("- **An interval without width is not certainty.**"));
+}
+
+#[test]
 fn cams_are_shown_up_to_the_number_asked_for_with_their_captions() {
     let mut world = World::new();
     world.add_model("train", 0.7);
@@ -357,6 +198,25 @@ fn cams_are_shown_up_to_the_number_asked_for_with_their_captions() {
     );
     assert!(page.contains("**40.0% of a map falls on that label's lesions**"));
     assert!(page.contains("8.0 times as much"));
+}
+
+#[test]
+fn a_wrong_answer_is_marked_in_its_caption() {
+    let mut world = World::new();
+    world.add_model("train", 0.7);
+    world.add_cams("train", 1, None);
+    let folder = world.folder.path().join("explain");
+    let mut cams = Cams::read(&folder).expect("reads");
+    let panel = &mut cams.panels[0];
+    panel.truth = vec!["healthy".into(), "rust".into()];
+    // Said: scab at .9, healthy at the threshold itself; not said: rust, canker.
+    panel.maps = [("scab", 0.9), ("healthy", 0.5), ("rust", 0.49), ("canker", 0.1)]
+        .map(|(label, probability)| CamMap { label: label.into(), probability, ..panel.maps[0].clone() })
+        .to_vec();
+    cams.write(&folder).expect("writes");
+    let wanted =
+        "probability: `scab` 0.900 **(false alarm)** · `healthy` 0.500 · `rust` 0.490 **(miss)** · `canker` 0.100";
+    assert!(world.page().contains(wanted), "{}", world.page());
 }
 
 #[test]

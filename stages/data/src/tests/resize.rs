@@ -1,0 +1,89 @@
+//! The kind `resize`.
+
+use super::world::{World, photograph};
+use crate::RESIZE;
+use plantpipe_pixels::{decode, is_plain_jpeg};
+use std::path::Path;
+
+const DATA: &[(&str, &str)] = &[("images", "data")];
+
+#[test]
+fn every_photograph_becomes_a_square_jpeg_and_an_item() {
+    let world = World::new();
+    let ran = world.run(&RESIZE, "out", DATA, &[("size", 32)]).expect("runs");
+    let files = world.files("out/images");
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]);
+    for bytes in files.values() {
+        assert_eq!(decode(bytes, Path::new("small")).expect("decodes").dimensions(), (32, 32));
+    }
+    let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+    assert_eq!(ran.items.len(), 5);
+    assert_eq!((ran.items[0].id.as_str(), &ran.items[0].output), ("a", &hash(&files["a.jpg"])));
+    assert_eq!(ran.items[0].input, hash(&world.read("data/train/images/a.jpg")));
+}
+
+#[test]
+fn a_plain_jpeg_of_that_size_passes_through_byte_for_byte() {
+    let world = World::new();
+    // At a quality of its own, so that encoding it again would change its bytes.
+    let fits = photograph(32, 32, 55);
+    assert_eq!(is_plain_jpeg(&fits), Some((32, 32)));
+    world.write("data/train/images/a.jpg", &fits);
+    world.run(&RESIZE, "out", DATA, &[("size", 32)]).expect("runs");
+    assert_eq!(world.read("out/images/a.jpg"), fits);
+}
+
+#[test]
+fn the_same_photographs_give_the_same_bytes() {
+    let world = World::new();
+    for out in ["one", "two"] {
+        world.run(&RESIZE, out, DATA, &[("size", 32)]).expect("runs");
+    }
+    assert_eq!(world.files("one"), world.files("two"));
+}
+
+#[test]
+fn quality_decides_the_bytes() {
+    let world = World::new();
+    for (out, quality) in [("high", 95), ("low", 20)] {
+        world.run(&RESIZE, out, DATA, &[("size", 32), ("quality", quality)]).expect("runs");
+    }
+    assert!(world.read("low/images/a.jpg").len() < world.read("high/images/a.jpg").len());
+}
+
+#[test]
+fn an_id_in_two_splits_is_refused_with_both_paths() {
+    let world = World::new();
+    world.write("data/val/images/a.png", b"whatever");
+    let refused = world.refused(&RESIZE, DATA);
+    let paths = "data/train/images/a.jpg and data/val/images/a.png";
+    assert_eq!(refused.message, format!("two photographs share the id `a`: {paths}"));
+    assert!(refused.hint.contains("unique over all splits"), "{}", refused.hint);
+}
+
+#[test]
+fn a_cut_photograph_is_refused_by_its_own_path() {
+    let world = World::new();
+    let whole = world.read("data/val/images/c.jpg");
+    world.write("data/val/images/c.jpg", &whole[..whole.len() - 9]);
+    let refused = world.refused(&RESIZE, DATA);
+    assert!(
+        refused.message.starts_with("data/val/images/c.jpg: the JPEG is truncated or damaged"),
+        "{}",
+        refused.message
+    );
+}
+
+#[test]
+fn a_missing_folder_and_one_without_photographs_are_told_apart() {
+    let world = World::empty();
+    let refused = world.refused(&RESIZE, DATA);
+    assert!(refused.message.ends_with("data: no such folder"), "{}", refused.message);
+    assert!(refused.hint.contains("{train,val,test}/images/*.jpg"), "{}", refused.hint);
+    world.write("data/pictures/a.jpg", b"");
+    assert!(
+        world.refused(&RESIZE, DATA).message.ends_with("data: no `train/images`, `val/images` or `test/images` in it")
+    );
+    world.write("data/train/images/readme.txt", b"");
+    assert!(world.refused(&RESIZE, DATA).message.ends_with("data: no photograph in its `images` folders"));
+}

@@ -1,0 +1,210 @@
+//! Hand-made artifacts for the report's tests: [`World`].
+
+use crate::report::REPORT;
+use crate::tests::{action, artifact, run};
+use plantpipe_stage::Action;
+use plantpipe_stage::format::{
+    Analysis, Ancestor, Baseline, CamMap, CamPanel, Cams, Combination, Edge, Epoch, Evaluation, Interval, JsonFormat,
+    LabelEvaluation, LesionSummary, Lineage, ModelCard, Picture, Preprocessing, Split, SplitAnalysis, SplitEvaluation,
+    write_history,
+};
+use std::collections::BTreeMap;
+
+/// A report's inputs in a temp folder; without an `add_`, it has none.
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) action: Action,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let mut action = action(&REPORT, folder.path());
+        action.lineage = Some(Lineage {
+            pipeline: "apple-leaves".into(),
+            profile: None,
+            seed: 42,
+            version: "0.1.0".into(),
+            ancestors: vec![ancestor("dataset", None, &[])],
+        });
+        Self { folder, action }
+    }
+
+    pub(super) fn stage(&mut self, name: &str, kind: &str, inputs: &[(&str, &str)]) {
+        let lineage = self.action.lineage.as_mut().expect("a lineage");
+        lineage.ancestors.push(ancestor(name, Some(kind), inputs));
+    }
+
+    pub(super) fn give(&mut self, input: &str, name: &str) {
+        let artifact = artifact(self.folder.path(), name);
+        self.action.inputs.entry(input.to_owned()).or_default().push(artifact);
+    }
+
+    fn file(&self, path: &str) {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("makes");
+        std::fs::write(&path, "picture").expect("writes");
+    }
+
+    pub(super) fn add_analysis(&mut self, change: impl Fn(&mut Analysis)) {
+        self.stage("analyze", "analyze", &[("dataset", "dataset")]);
+        self.give("analysis", "analyze");
+        let split = |split: Split, images, fingerprint: &str| SplitAnalysis {
+            split,
+            images,
+            unlabelled: 1,
+            label_counts: vec![images / 3, images],
+            labels_per_image: BTreeMap::from([(1, images - images / 3), (2, images / 3)]),
+            cardinality: 4.0 / 3.0,
+            fingerprint: fingerprint.into(),
+        };
+        let mut analysis = Analysis {
+            schema: Analysis::SCHEMA,
+            name: Some("Leaves".into()),
+            synthetic: false,
+            description: None,
+            labels: vec!["rust".into(), "scab".into()],
+            splits: vec![split(Split::Train, 900, "a"), split(Split::Val, 600, "b"), split(Split::Test, 600, "c")],
+            cooccurrence: vec![vec![700, 700], vec![700, 2100]],
+            combinations: vec![Combination {
+                labels: vec!["rust".into(), "scab".into()],
+                counts: BTreeMap::from([(Split::Train, 300), (Split::Test, 200)]),
+            }],
+            dimensions: BTreeMap::from([("256x256".into(), 2100)]),
+            pictures: vec![Picture { file: "contact.jpg".into(), caption: "Contact sheet [test]".into() }],
+        };
+        change(&mut analysis);
+        analysis.write(&self.folder.path().join("analyze")).expect("writes");
+        self.file("analyze/contact.jpg");
+    }
+
+    /// A model `name` with its `name-predict` and `name-evaluate`; exact match on val as given, on test .8.
+    pub(super) fn add_model(&mut self, name: &str, val: f64) {
+        let (predict, evaluate) = (format!("{name}-predict"), format!("{name}-evaluate"));
+        self.stage(name, "train", &[("shards", "dataset")]);
+        self.stage(&predict, "predict", &[("model", name), ("shards", "dataset")]);
+        self.stage(&evaluate, "evaluate", &[("predictions", &predict), ("labels", "dataset")]);
+        self.give("models", name);
+        self.give("evaluations", &evaluate);
+        let folder = self.folder.path().join(name);
+        let card = ModelCard {
+            schema: ModelCard::SCHEMA,
+            arch: "resnet18".into(),
+            labels: vec!["rust".into(), "scab".into()],
+            preprocessing: Preprocessing { size: 128, mean: [0.5; 3], std: [0.5; 3] },
+            norm_eps: 1e-5,
+            parameters: 11_179_590,
+            pretrained: None,
+            seed: 42,
+            epoch: 2,
+            params: BTreeMap::new(),
+            metrics: BTreeMap::new(),
+        };
+        card.write(&folder).expect("writes");
+        let epoch = |epoch: u64, exact: f64| Epoch {
+            epoch,
+            lr: 0.001,
+            train_loss: 0.7 / epoch as f64,
+            val_loss: 0.6 / epoch as f64,
+            val_exact_match: exact,
+            val_macro_f1: exact,
+        };
+        write_history(&folder, &[epoch(1, 0.2), epoch(2, val), epoch(3, 0.1)]).expect("writes");
+        let evaluation = Evaluation {
+            schema: Evaluation::SCHEMA,
+            labels: card.labels,
+            threshold: 0.5,
+            resamples: 2000,
+            splits: vec![scored(Split::Val, val), scored(Split::Test, 0.8)],
+        };
+        evaluation.write(&self.folder.path().join(evaluate)).expect("writes");
+    }
+
+    pub(super) fn add_cams(&mut self, model: &str, panels: usize, lesions: Option<LesionSummary>) {
+        self.stage("explain", "explain", &[("model", model), ("shards", "dataset")]);
+        self.give("explanations", "explain");
+        let panel = |number: usize| CamPanel {
+            image: format!("leaf{number}"),
+            split: Split::Test,
+            truth: vec!["scab".into()],
+            file: format!("panels/leaf{number}.png"),
+            maps: vec![CamMap {
+                label: "scab".into(),
+                probability: 0.9,
+                file: "maps/leaf.png".into(),
+                lesion_share: lesions.as_ref().map(|_| 0.4),
+                lesion_area: lesions.as_ref().map(|_| 0.05),
+            }],
+        };
+        let panels: Vec<CamPanel> = (0..panels).map(panel).collect();
+        for panel in &panels {
+            self.file(&format!("explain/{}", panel.file));
+        }
+        let cams = Cams { schema: Cams::SCHEMA, method: "Grad-CAM".into(), layer: "layer4".into(), panels, lesions };
+        cams.write(&self.folder.path().join("explain")).expect("writes");
+    }
+
+    /// Runs the report; every picture it shows must lie beside it.
+    pub(super) fn page(&self) -> String {
+        run(&REPORT, &self.action).expect("reports");
+        let folder = self.action.scratch.join("report");
+        let page = std::fs::read_to_string(folder.join("report.md")).expect("reads");
+        for link in links(&page) {
+            assert!(folder.join(&link).is_file(), "the page shows {link}, which is not there");
+        }
+        page
+    }
+}
+
+/// The targets of all pictures.
+pub(super) fn links(page: &str) -> Vec<String> {
+    page.split("![")
+        .skip(1)
+        .map(|rest| {
+            let (_, rest) = rest.split_once("](").expect("a target");
+            rest.split_once(')').expect("an end").0.to_owned()
+        })
+        .collect()
+}
+
+fn ancestor(name: &str, kind: Option<&str>, inputs: &[(&str, &str)]) -> Ancestor {
+    let output = if kind.is_some() { "out" } else { "" };
+    let edge = |from: &str| Edge { from: from.into(), output: if from == "dataset" { "" } else { "out" }.into() };
+    Ancestor {
+        name: name.into(),
+        kind: kind.map(str::to_owned),
+        params: BTreeMap::new(),
+        inputs: inputs.iter().map(|(input, from)| ((*input).to_owned(), vec![edge(from)])).collect(),
+        outputs: BTreeMap::from([(output.to_owned(), "0123456789abcdef".to_owned())]),
+        device: None,
+        crates: BTreeMap::new(),
+    }
+}
+
+pub(super) fn scored(split: Split, exact: f64) -> SplitEvaluation {
+    let around = |value: f64| Interval { value, low: value - 0.03, high: value + 0.03 };
+    let label = |label: &str, misses: u64, false_alarms: u64| LabelEvaluation {
+        label: label.into(),
+        true_positives: 100 - misses,
+        false_positives: false_alarms,
+        false_negatives: misses,
+        true_negatives: 500 - false_alarms,
+        precision: 0.9,
+        recall: 1.0 - misses as f64 / 100.0,
+        f1: around(0.85),
+        average_precision: if label == "scab" { None } else { Some(0.91) },
+    };
+    SplitEvaluation {
+        split,
+        images: 600,
+        exact_match: around(exact),
+        hamming_accuracy: around(0.95),
+        micro_f1: around(0.85),
+        macro_f1: around(0.84),
+        weighted_f1: around(0.83),
+        samples_f1: around(0.82),
+        mean_average_precision: around(0.9),
+        per_label: vec![label("rust", 30, 10), label("scab", 5, 15)],
+        baseline: Baseline { answer: vec!["scab".into()], exact_match: around(0.3) },
+    }
+}

@@ -1,0 +1,36 @@
+//! This crate's own source files, for the kinds whose results depend on them: each lists what it goes through.
+
+use crate::{Code, code};
+
+/// Keyed random numbers.
+pub const RANDOM: Code = code!("stage", "random.rs");
+/// Reading and writing shards.
+pub const SHARDS: Code = code!("stage", "format/shards.rs");
+/// Reading and writing tables: labels, multi-hot labels, predictions.
+pub const TABLES: Code = code!("stage", "format/dataset.rs", "format/multihot.rs", "format/predictions.rs");
+/// The documents that stages write.
+pub const DOCUMENTS: Code = code!(
+    "stage",
+    "format/mod.rs",
+    "format/analysis.rs",
+    "format/cams.rs",
+    "format/evaluation.rs",
+    "format/lineage.rs",
+    "format/model.rs",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_is_listed() {
+        let listed: Vec<&str> =
+            [&RANDOM, &SHARDS, &TABLES, &DOCUMENTS].iter().flat_map(|c| c.files).map(|f| f.name).collect();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/format");
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let name = format!("format/{}", entry.file_name().display());
+            assert!(listed.contains(&name.as_str()), "{name} is listed by no Code");
+        }
+    }
+}
