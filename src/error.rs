@@ -2,7 +2,8 @@
 
 use crate::text::Diagnostic;
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use anstyle::{AnsiColor, Style};
 use std::path::Path;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -79,37 +80,47 @@ impl Error {
         }
     }
 
-    /// What a terminal shows: `error: ...`, the word with a caret where there is one, and a hint.
-    pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
-        let hint =
-            |text: &Option<String>| text.as_deref().map(|text| Level::HELP.with_name("hint").message(text.to_owned()));
-        let message = self.to_string();
-        let group = match self {
-            Self::Pipeline(diagnostic) => {
-                let text = &diagnostic.span.text;
-                let annotation =
-                    AnnotationKind::Primary.span(diagnostic.span.range.clone()).label(diagnostic.label.as_str());
-                let group = Level::ERROR
-                    .primary_title(message.as_str())
-                    .element(Snippet::source(text.content.as_str()).path(text.name.as_str()).annotation(annotation));
-                match hint(&diagnostic.hint) {
-                    Some(hint) if diagnostic.hint.as_ref() != Some(&diagnostic.label) => group.element(hint),
-                    _ => group,
-                }
-            }
-            Self::Usage { hint: text, .. } | Self::Failed { hint: text, .. } | Self::Integrity { hint: text, .. } => {
-                let group = Group::with_title(Level::ERROR.primary_title(message.as_str()));
-                match hint(text) {
-                    Some(hint) => group.element(hint),
-                    None => group,
-                }
-            }
-            Self::Bug { .. } => Group::with_title(Level::ERROR.with_name("bug").primary_title(message.as_str())),
-            _ => Group::with_title(Level::ERROR.primary_title(message.as_str())),
-        };
-        renderer.render(&[group])
+    /// The way out, where there is one.
+    pub fn way_out(&self) -> Option<&str> {
+        match self {
+            Self::Usage { hint, .. } | Self::Failed { hint, .. } | Self::Integrity { hint, .. } => hint.as_deref(),
+            Self::Pipeline(diagnostic) => diagnostic.hint.as_deref(),
+            _ => None,
+        }
     }
+
+    /// What a terminal shows, styled: `error: ...`, the word with a caret where there is one, and a hint.
+    pub fn render(&self) -> String {
+        match self {
+            Self::Pipeline(diagnostic) => render_at_word(diagnostic),
+            other => {
+                let title = if matches!(other, Self::Bug { .. }) { "bug" } else { "error" };
+                let mut text = format!("{RED}{title}{RED:#}{BOLD}: {other}{BOLD:#}");
+                if let Some(hint) = other.way_out() {
+                    text.push_str(&format!("\n{CYAN}hint{CYAN:#}: {hint}"));
+                }
+                text
+            }
+        }
+    }
+}
+
+const RED: Style = AnsiColor::BrightRed.on_default().bold();
+const CYAN: Style = AnsiColor::BrightCyan.on_default().bold();
+const BOLD: Style = Style::new().bold();
+
+fn render_at_word(diagnostic: &Diagnostic) -> String {
+    let text = &diagnostic.span.text;
+    let annotation = AnnotationKind::Primary.span(diagnostic.span.range.clone()).label(diagnostic.label.as_str());
+    let group = Level::ERROR
+        .primary_title(diagnostic.message.as_str())
+        .element(Snippet::source(text.content.as_str()).path(text.name.as_str()).annotation(annotation));
+    let hint = diagnostic.hint.as_deref().filter(|hint| *hint != diagnostic.label);
+    let group = match hint {
+        Some(hint) => group.element(Level::HELP.with_name("hint").message(hint)),
+        None => group,
+    };
+    Renderer::styled().decor_style(DecorStyle::Ascii).render(&[group])
 }
 
 impl From<Diagnostic> for Error {

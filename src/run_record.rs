@@ -95,7 +95,7 @@ impl RunRecord {
     pub fn markdown(&self) -> String {
         let mut page = format!(
             "# How this report came to be\n\nTimes and machine of the run that wrote [report.md](report.md). Nothing here is hashed: the same inputs give \
-             the same report on another day and machine.\n\n\
+             the same report on another day.\n\n\
              | | |\n| --- | --- |\n| started | {} |\n| took | {:.1} s |\n| device | {} |\n| machine | {}, {}, {} threads |\n| plantpipe | {} |\n\n\
              | stage | | seconds |\n| --- | --- | ---: |\n",
             self.started.strftime("%Y-%m-%d %H:%M:%S UTC"),

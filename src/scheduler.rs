@@ -143,10 +143,7 @@ fn execute(
                 let last = project.cache.last(project.profile(), &stage);
                 let failed = Some((ready.key, error.to_string()));
                 project.cache.write_last(project.profile(), &stage, Last { failed, ..last })?;
-                let hint = match &error {
-                    Error::Failed { hint, .. } => hint.clone(),
-                    _ => None,
-                };
+                let hint = error.way_out().map(str::to_owned);
                 tell(Event::StageFailed { stage, seconds, message: error.to_string(), hint });
             }
             Err(error)

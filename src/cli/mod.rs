@@ -37,19 +37,12 @@ pub fn main(registry: Registry) -> ExitCode {
         Err(error) => {
             if !matches!(error, Error::BrokenPipe) {
                 if json {
-                    let hint = match &error {
-                        Error::Failed { hint, .. } | Error::Usage { hint, .. } | Error::Integrity { hint, .. } => {
-                            hint.clone()
-                        }
-                        Error::Pipeline(diagnostic) => diagnostic.hint.clone(),
-                        _ => None,
-                    };
                     let document = serde_json::json!({
-                        "schema_version": 1, "error": error.to_string(), "hint": hint, "exit_code": error.exit_code(),
+                        "schema_version": 1, "error": error.to_string(), "hint": error.way_out(), "exit_code": error.exit_code(),
                     });
                     anstream::eprintln!("{document}");
                 } else {
-                    anstream::eprintln!("{}", error.render(true));
+                    anstream::eprintln!("{}", error.render());
                 }
             }
             ExitCode::from(error.exit_code())

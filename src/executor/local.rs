@@ -7,8 +7,8 @@ use crate::interrupt::{self, Lifeline};
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event, Report};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 /// Children of the same binary.
@@ -22,9 +22,9 @@ impl Executor for Local {
         write_whole(&file, &serde_json::to_vec_pretty(action).expect("an action becomes JSON"))?;
         let log = folder.join("stderr");
         let stderr = File::create(&log).map_err(|error| Error::io("write", &log, &error))?;
-        let program =
-            std::env::current_exe().map_err(|error| Error::failed(format!("cannot find plantpipe: {error}")))?;
+        let program = this_program()?;
         let mut child = Command::new(&program)
+            .arg0("plantpipe")
             .arg("exec")
             .arg(&file)
             .env("RAYON_NUM_THREADS", action.threads.to_string())
@@ -44,6 +44,14 @@ impl Executor for Local {
         interrupt::check()?;
         read_report(&action.report).ok_or_else(|| lost(status, &log))
     }
+}
+
+/// The program that is running, even if its file has been replaced since: the recipe names this one's code.
+fn this_program() -> Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    std::env::current_exe().map_err(|error| Error::failed(format!("cannot find plantpipe: {error}")))
 }
 
 fn read_report(path: &Path) -> Option<Report> {
