@@ -12,6 +12,9 @@ mod predict;
 mod train;
 mod weights;
 
+#[cfg(test)]
+mod tests;
+
 pub use device::auto as auto_device;
 pub use explain::EXPLAIN;
 pub use predict::PREDICT;

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn normal_values_have_the_standard_deviation_asked_for() {
-        let mut init = Init::new(7, &Device::flex());
+        let device = Device::flex();
+        let mut init = Init::new(7, &device);
         let values = init.normal([10_000], 0.5).val().to_data().try_to_vec::<f32>().expect("floats");
         let mean = values.iter().sum::<f32>() / 10_000.0;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / 10_000.0;
