@@ -130,22 +130,31 @@ fn a_truncated_photograph_is_told_and_nothing_is_made_up_for_it() {
     fails(&world, &["shards"], "small", &[&file, "truncated"]);
 }
 
-/// A safetensors file of one tensor.
-fn safetensors(name: &str, shape: &[usize]) -> Vec<u8> {
-    let length = 4 * shape.iter().product::<usize>();
-    let header = format!(r#"{{"{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[0,{length}]}}}}"#);
-    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; length]].concat()
+/// A safetensors file with a word of its header replaced.
+fn reworded(file: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let length = u64::from_le_bytes(file[..8].try_into().expect("eight bytes")) as usize;
+    let header = std::str::from_utf8(&file[8..8 + length]).expect("a header is JSON");
+    assert!(header.contains(old), "`{old}` is not in the header");
+    let header = header.replacen(old, new, 1);
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &file[8 + length..]].concat()
 }
 
 #[test]
 fn weights_that_do_not_fit_are_told_with_the_tensor_and_both_shapes() {
     let world = prepared();
-    world.write("w.safetensors", safetensors("conv1.weight", &[64, 3, 7, 7]));
-    fails(&world, &["train"], "train", &["w.safetensors", "is missing"]);
-    world.write("w.safetensors", safetensors("bn1.weight", &[63]));
-    fails(&world, &["train"], "train", &["w.safetensors", "bn1.weight", "[63]", "[64]"]);
+    world.run(&["train", "-S", "stages.train.inputs.weights={ remove = true }"]);
+    let good = fs::read(world.path("cache/out/train/model/model.safetensors")).expect("reads");
+    world.write("w.safetensors", reworded(&good, r#""bn1.weight":"#, r#""bn0.weight":"#));
+    fails(&world, &["train"], "train", &["w.safetensors", "tensor `bn1.weight` [64] is missing"]);
+    world.write(
+        "w.safetensors",
+        reworded(&good, r#""bn1.weight":{"dtype":"F32","shape":[64]"#, r#""bn1.weight":{"dtype":"F32","shape":[8,8]"#),
+    );
+    fails(&world, &["train"], "train", &["w.safetensors", "`bn1.weight` has shape [8, 8]", "[64]"]);
     world.write("w.safetensors", "rubbish");
     fails(&world, &["train"], "train", &["w.safetensors", "no safetensors file"]);
-    // What ran before the failure is kept.
+    // What ran before the failure is kept, and good weights end it.
     assert_eq!(world.states(&["shards"]), ["small fresh", "labels fresh", "shards fresh"]);
+    world.write("w.safetensors", &good);
+    assert_eq!(world.run(&["train"]), ["train"]);
 }
