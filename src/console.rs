@@ -73,7 +73,7 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
     match event {
         Event::RunStarted { pipeline, profile, stages, .. } => {
             let profile = profile.as_ref().map(|name| format!(", profile {name}")).unwrap_or_default();
-            anstream::eprintln!("{pipeline}{profile}: {stages} stages");
+            anstream::eprintln!("{pipeline}{profile}: {}", counted(*stages));
         }
         Event::StageFresh { stage } if verbose => line(DIM, "fresh", stage, ""),
         Event::StageFresh { .. } => {}
@@ -102,9 +102,9 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
         }
         Event::Note { note } => anstream::eprintln!("note: {note}"),
         Event::ReportPublished { path } => anstream::eprintln!("report: {path}"),
-        Event::RunDone { ran: 0, fresh, .. } => anstream::eprintln!("nothing to do: {fresh} stages are fresh"),
+        Event::RunDone { ran: 0, fresh, .. } => anstream::eprintln!("nothing to do: {}", all_fresh(*fresh)),
         Event::RunDone { ran, fresh, seconds } => {
-            anstream::eprintln!("{ran} stages ran in {}, {fresh} were fresh", duration(*seconds));
+            anstream::eprintln!("{} ran in {}, {fresh} fresh", counted(*ran), duration(*seconds));
         }
     }
 }
@@ -129,6 +129,15 @@ fn hide(bar: Option<&mut ProgressBar>) {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         bar.set_message(String::new());
     }
+}
+
+/// `1 stage is fresh`, `4 stages are fresh`.
+pub fn all_fresh(stages: usize) -> String {
+    format!("{} {} fresh", counted(stages), if stages == 1 { "is" } else { "are" })
+}
+
+fn counted(stages: usize) -> String {
+    format!("{stages} stage{}", if stages == 1 { "" } else { "s" })
 }
 
 /// `0.4 s`, `83 s`, `4 min 10 s`.

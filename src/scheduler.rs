@@ -7,7 +7,7 @@ use crate::cache::{self};
 use crate::error::{Error, Result};
 use crate::event::{Event, SCHEMA_VERSION};
 use crate::executor::Executor;
-use crate::graph::{Origin, StageId};
+use crate::graph::{Origin, SourceId, StageId};
 use crate::interrupt;
 use crate::project::Project;
 use crate::publish;
@@ -33,10 +33,8 @@ pub fn run(
     tell: &mut dyn FnMut(Event),
 ) -> Result<()> {
     let started = Instant::now();
-    for origin in options.stages.iter().flat_map(|id| project.graph.origins(*id).iter().flatten()) {
-        if let Origin::Source(source) = origin {
-            locate(project, *source)?;
-        }
+    for source in sources(project, &options.stages) {
+        locate(project, source)?;
     }
     project.cache.prepare()?;
     let _lock = project.cache.lock()?;
@@ -60,6 +58,20 @@ pub fn run(
     let fresh = options.stages.len() - ran;
     tell(Event::RunDone { ran, fresh, seconds: started.elapsed().as_secs_f64() });
     Ok(())
+}
+
+/// The sources that stages read.
+pub fn sources(project: &Project, stages: &[StageId]) -> Vec<SourceId> {
+    let origins = stages.iter().flat_map(|id| project.graph.origins(*id).iter().flatten());
+    let mut sources: Vec<SourceId> = Vec::new();
+    for origin in origins {
+        if let Origin::Source(source) = origin
+            && !sources.contains(source)
+        {
+            sources.push(*source);
+        }
+    }
+    sources
 }
 
 fn each_stage(

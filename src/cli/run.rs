@@ -1,11 +1,12 @@
 //! `plantpipe run`: runs what is not fresh.
 
 use super::{Global, print, print_json};
-use crate::assess::{State, assess_all};
-use crate::console::Console;
+use crate::assess::{State, assess_all, locate};
+use crate::console::{Console, all_fresh};
 use crate::error::Result;
 use crate::executor::Local;
 use crate::interrupt;
+use crate::pipeline::Location;
 use crate::project::Project;
 use crate::scheduler::{self, Options};
 use clap::Args;
@@ -47,6 +48,13 @@ fn threads() -> usize {
 }
 
 fn dry_run(project: &mut Project, options: &Options, json: bool) -> Result<()> {
+    for source in scheduler::sources(project, &options.stages) {
+        // What is on this machine must be there; what has to be loaded first can be planned without.
+        if matches!(project.graph.pipeline.sources[source.0].location, Location::Path(_)) {
+            locate(project, source)?;
+        }
+    }
+    let width = options.stages.iter().map(|id| project.graph.stage(*id).name.value.len()).max().unwrap_or(0);
     let mut lines = String::new();
     let mut entries = Vec::new();
     for (id, assessment) in assess_all(project, &options.stages)? {
@@ -58,14 +66,14 @@ fn dry_run(project: &mut Project, options: &Options, json: bool) -> Result<()> {
             State::Blocked => ("perhaps", assessment.reasons),
             _ => ("run", assessment.reasons),
         };
-        lines.push_str(&format!("{verb:<8}{name}  {}\n", reasons.join("; ")));
+        lines.push_str(&format!("{verb:<8}{name:<width$}  {}\n", reasons.join("; ")));
         entries.push(json!({ "stage": name, "action": verb, "reasons": reasons }));
     }
     if json {
         return print_json(&json!({ "schema_version": 1, "would_run": entries }));
     }
     if lines.is_empty() {
-        lines = format!("nothing to do: {} stages are fresh\n", options.stages.len());
+        lines = format!("nothing to do: {}\n", all_fresh(options.stages.len()));
     }
     print(&lines)
 }

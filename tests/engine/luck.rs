@@ -113,6 +113,7 @@ fn two_runs_at_once_do_not_meet() {
 fn a_missing_source_is_told_before_anything_runs() {
     let world = chain();
     std::fs::remove_dir_all(world.path("words")).unwrap();
+    assert_eq!(world.go(&["run", "-n"]).code, 1);
     let ended = world.go(&["run"]);
     assert_eq!(ended.code, 1);
     assert!(ended.stderr.contains("source `words`: there is no "), "{}", ended.stderr);

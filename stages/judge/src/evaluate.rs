@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub const EVALUATE: Kind = Kind {
     name: "evaluate",
-    doc: "Scores predictions: exact match, Hamming accuracy, F1, average precision, with 95% bootstrap intervals",
+    doc: "scores predictions: exact match, Hamming accuracy, F1, average precision, with 95% bootstrap intervals",
     inputs: &[
         InputSpec {
             name: "predictions",

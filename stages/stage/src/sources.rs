@@ -7,7 +7,8 @@ pub const RANDOM: Code = code!("stage", "random.rs");
 /// Reading and writing shards.
 pub const SHARDS: Code = code!("stage", "format/shards.rs");
 /// Reading and writing tables: labels, multi-hot labels, predictions.
-pub const TABLES: Code = code!("stage", "format/dataset.rs", "format/multihot.rs", "format/predictions.rs");
+pub const TABLES: Code =
+    code!("stage", "format/dataset.rs", "format/multihot.rs", "format/predictions.rs", "format/table.rs");
 /// The documents that stages write.
 pub const DOCUMENTS: Code = code!(
     "stage",

@@ -30,7 +30,7 @@ use serde::Deserialize;
 
 pub const REPORT: Kind = Kind {
     name: "report",
-    doc: "Tells the experiment on one markdown page: data, graph, results with intervals, curves, CAMs, provenance",
+    doc: "tells the experiment on one markdown page: data, graph, results with intervals, curves, CAMs, provenance",
     inputs: &[
         input("analysis", "what `analyze` found", "analysis"),
         input("models", "trained models: their cards and learning curves", "model"),

@@ -24,6 +24,7 @@ mod model;
 mod multihot;
 mod predictions;
 mod shards;
+mod table;
 
 pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
 pub use cams::{CamMap, CamPanel, Cams, LesionSummary};
