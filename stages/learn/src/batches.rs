@@ -26,7 +26,15 @@ impl Photos {
     /// Shards that cannot be read, or a photograph that cannot be decoded; each named.
     pub(crate) fn read(shards: &Path, splits: &[Split]) -> Result<Self> {
         let reader = ShardReader::open(shards)?;
-        let samples: Vec<Sample> = splits.iter().flat_map(|split| reader.index.split(*split)).cloned().collect();
+        let samples = splits.iter().flat_map(|split| reader.index.split(*split)).cloned().collect();
+        Self::decode(&reader, shards, samples)
+    }
+
+    /// Decodes some photographs of the shards.
+    ///
+    /// # Errors
+    /// As [`Photos::read`].
+    pub(crate) fn decode(reader: &ShardReader, shards: &Path, samples: Vec<Sample>) -> Result<Self> {
         let images = samples
             .par_iter()
             .map(|sample| {
@@ -34,7 +42,7 @@ impl Photos {
                 decode(&bytes, &shards.join(&sample.shard).join(format!("{}.jpg", sample.id)))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { labels: reader.index.labels, samples, images })
+        Ok(Self { labels: reader.index.labels.clone(), samples, images })
     }
 
     pub(crate) fn len(&self) -> usize {

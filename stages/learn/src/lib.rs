@@ -9,11 +9,10 @@ mod loss;
 mod models;
 mod optim;
 mod predict;
-mod train;
-mod weights;
-
 #[cfg(test)]
 mod tests;
+mod train;
+mod weights;
 
 pub use device::auto as auto_device;
 pub use explain::EXPLAIN;

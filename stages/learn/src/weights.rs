@@ -238,3 +238,123 @@ impl ModuleMapper for Loader {
         Param::initialized(param.id, value).set_require_grad(is_learnable(&name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Arch;
+    use burn::tensor::Device;
+
+    type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+    fn network(arch: Arch, seed: u64) -> Network {
+        arch.init(6, 1e-5, seed, &Device::flex())
+    }
+
+    /// Writes the weights of a fresh network, changed by `edit`.
+    fn file(folder: &Path, edit: impl FnOnce(&mut Tensors)) -> PathBuf {
+        let mut all = tensors(&network(Arch::EfficientNetLite0, 2));
+        edit(&mut all);
+        let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = all
+            .into_iter()
+            .map(|(name, (shape, values))| (name, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+            .collect();
+        let views = bytes.iter().map(|(name, shape, bytes)| {
+            (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a tensor"))
+        });
+        let path = folder.join("weights.safetensors");
+        std::fs::write(&path, safetensors::serialize(views, None).expect("serializes")).expect("writes");
+        path
+    }
+
+    fn refusal(wanted: Wanted, edit: impl FnOnce(&mut Tensors)) -> String {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = file(folder.path(), edit);
+        let error = load(network(Arch::EfficientNetLite0, 1), &path, wanted).expect_err("refused");
+        assert!(error.hint.is_some(), "{error}");
+        error.message.strip_prefix(&format!("{}: ", path.display())).expect("the path first").to_owned()
+    }
+
+    #[test]
+    fn weights_survive_a_round_trip_and_give_the_same_bytes_again() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("model.safetensors");
+        for arch in [Arch::ResNet18, Arch::EfficientNetLite0] {
+            let bytes = save(&network(arch, 1)).expect("saves");
+            std::fs::write(&path, &bytes).expect("writes");
+            let other = network(arch, 2);
+            assert_ne!(save(&other).expect("saves"), bytes);
+            assert_eq!(save(&load(other, &path, Wanted::All).expect("loads")).expect("saves"), bytes);
+        }
+    }
+
+    #[test]
+    fn tensors_carry_the_names_and_shapes_of_timm() {
+        // timm: 122 tensors of resnet18 less 20 num_batches_tracked; 247 stored ones of efficientnet_lite0.
+        let resnet = shapes(&network(Arch::ResNet18, 1));
+        assert_eq!(resnet.len(), 102);
+        assert_eq!(resnet["layer2.0.downsample.0.weight"], [128, 64, 1, 1]);
+        assert_eq!(resnet["layer4.1.bn2.running_var"], [512]);
+        assert_eq!(resnet["fc.weight"], [6, 512]);
+        let lite = shapes(&network(Arch::EfficientNetLite0, 1));
+        assert_eq!(lite.len(), 247);
+        assert_eq!(lite["blocks.0.0.conv_dw.weight"], [32, 1, 3, 3]);
+        assert_eq!(lite["blocks.5.3.conv_pwl.weight"], [192, 1152, 1, 1]);
+        assert_eq!(lite["classifier.bias"], [6]);
+    }
+
+    #[test]
+    fn a_missing_tensor_is_named_with_its_shape() {
+        let message = refusal(Wanted::All, |all| _ = all.remove("blocks.1.0.bn2.weight"));
+        assert_eq!(message, "tensor `blocks.1.0.bn2.weight` [96] is missing");
+    }
+
+    #[test]
+    fn a_misshapen_tensor_is_named_with_both_shapes() {
+        let message = refusal(Wanted::All, |all| _ = all.insert("bn1.bias".into(), (vec![2, 16], vec![0.0; 32])));
+        assert_eq!(message, "tensor `bn1.bias` has shape [2, 16], but the network wants [32]");
+    }
+
+    #[test]
+    fn a_tensor_without_a_place_is_refused() {
+        let message =
+            refusal(Wanted::AllBut("classifier."), |all| _ = all.insert("bn9.bias".into(), (vec![1], vec![0.0])));
+        assert_eq!(message, "the network has no place for tensor `bn9.bias` [1]");
+    }
+
+    #[test]
+    fn published_weights_keep_the_networks_own_head_and_their_batch_counters_are_passed_over() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = file(folder.path(), |all| {
+            all.insert("classifier.weight".into(), (vec![1000, 1], vec![0.0; 1000]));
+            all.insert("bn1.num_batches_tracked".into(), (vec![], vec![9.0]));
+        });
+        let own = tensors(&network(Arch::EfficientNetLite0, 1));
+        let loaded = load(network(Arch::EfficientNetLite0, 1), &path, Wanted::AllBut("classifier.")).expect("loads");
+        let loaded = tensors(&loaded);
+        let given = tensors(&network(Arch::EfficientNetLite0, 2));
+        for (name, tensor) in &loaded {
+            let source = if name.starts_with("classifier.") { &own } else { &given };
+            assert_eq!(tensor, &source[name], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_must_hold_exactly_one_weights_file() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        assert!(find(folder.path()).expect_err("none").message.ends_with("0 .safetensors files, where one is wanted"));
+        let path = file(folder.path(), |_| ());
+        assert_eq!(find(folder.path()).expect("one"), path);
+        std::fs::write(folder.path().join("b.safetensors"), []).expect("writes");
+        assert!(find(folder.path()).expect_err("two").message.ends_with("2 .safetensors files, where one is wanted"));
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_no_weights() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("model.safetensors");
+        std::fs::write(&path, b"not weights").expect("writes");
+        let error = load(network(Arch::ResNet18, 1), &path, Wanted::All).expect_err("refused");
+        assert!(error.message.contains("this is no safetensors file"), "{error}");
+    }
+}

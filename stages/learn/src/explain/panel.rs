@@ -1,100 +1,167 @@
-//! One picture a photograph, for people: [`Panel`], the photograph and an overlay a label, each with its words.
+//! The picture people look at: [`panel`] sets a photograph beside its maps, one [`View`] a label.
 
+use super::gradcam::Map;
+use super::lesions::Overlap;
+use plantpipe_pixels::palette::turbo;
 use plantpipe_pixels::{Rgb, RgbImage, overlay, resize, text};
 
-/// Side of a tile, pixels.
-const TILE: u32 = 224;
-const GAP: u32 = 12;
-const HEAD: u32 = 34;
-const FOOT: u32 = 48;
-const INK: [u8; 3] = [30, 30, 30];
-const FAINT: [u8; 3] = [100, 100, 100];
-
-/// What a panel shows.
-pub(super) struct Panel<'a> {
-    pub(super) id: &'a str,
-    pub(super) truth: &'a [String],
-    pub(super) photo: &'a RgbImage,
-    pub(super) overlays: &'a [Overlay],
-}
-
-/// A map at the photograph's size, and what it is of.
-pub(super) struct Overlay {
-    pub(super) label: String,
+/// One map with what its caption says.
+pub(super) struct View<'a> {
+    pub(super) label: &'a str,
     pub(super) probability: f32,
     pub(super) is_true: bool,
-    pub(super) is_predicted: bool,
-    pub(super) map: Vec<f32>,
+    /// The probability reaches the threshold.
+    pub(super) is_answered: bool,
+    /// At the photograph's size.
+    pub(super) map: Map,
+    pub(super) overlap: Overlap,
 }
 
-impl Panel<'_> {
-    /// The panel on white, a row of tiles under the photograph's id and labels.
-    pub(super) fn draw(&self) -> RgbImage {
-        let tiles = 1 + self.overlays.len() as u32;
-        let width = tiles * TILE + (tiles + 1) * GAP;
-        let mut image = RgbImage::from_pixel(width, HEAD + TILE + FOOT, Rgb([255; 3]));
-        let limit = (width - 2 * GAP) as f32;
-        let truth = self.truth.iter().map(|label| spoken(label)).collect::<Vec<_>>().join(", ");
-        let head = text::fit(18.0, &format!("{}: {truth}", self.id), limit);
-        text::draw(&mut image, GAP as i32, 8, 18.0, INK, &head);
-        tile(&mut image, 0, self.photo, "photograph", INK, "");
-        for (number, overlay_of) in self.overlays.iter().enumerate() {
-            let mixed = overlay(self.photo, &overlay_of.map, 0.5);
-            let caption = format!("{} {:.2}", spoken(&overlay_of.label), overlay_of.probability);
-            tile(&mut image, number as u32 + 1, &mixed, &caption, INK, overlay_of.verdict());
-        }
-        image
+impl View<'_> {
+    /// How the answer compares with the truth, and whether there is anything to see.
+    fn verdict(&self) -> String {
+        let verdict = match (self.is_true, self.is_answered) {
+            (true, true) => "true",
+            (true, false) => "true, missed",
+            (false, true) => "not true",
+            (false, false) => "not true, not answered",
+        };
+        let is_zero = self.map.values.iter().all(|value| *value == 0.0);
+        if is_zero { format!("{verdict}; the map is zero") } else { verdict.to_owned() }
+    }
+
+    /// How much of the map lies on the lesions, and how large they are.
+    fn lesions(&self) -> Option<String> {
+        let percent = |share: f64| (share * 100.0).round();
+        let Overlap { share, area } = self.overlap;
+        Some(format!("{}% on lesions, which cover {}%", percent(share?), percent(area?)))
     }
 }
 
-impl Overlay {
-    /// In words, so that no colour has to say it.
-    fn verdict(&self) -> &'static str {
-        match (self.is_predicted, self.is_true) {
-            (true, true) => "predicted, and true",
-            (true, false) => "predicted, but not true",
-            (false, true) => "missed: it is true",
-            (false, false) => "likeliest, yet not predicted",
-        }
+/// The longer side of a tile, pixels.
+const TILE: u32 = 256;
+const MARGIN: u32 = 16;
+const GAP: u32 = 12;
+/// Height of the lines above and below the tiles.
+const TITLE: u32 = 28;
+const CAPTION: u32 = 46;
+/// Height of the line about lesions, where there is one.
+const LESIONS: u32 = 20;
+const LETTERS: f32 = 19.0;
+const SMALL: f32 = 16.0;
+const INK: [u8; 3] = [20; 3];
+const GREY: [u8; 3] = [80; 3];
+/// Of the map's colours over the photograph.
+const ALPHA: f32 = 0.5;
+
+/// The photograph under its id and true labels, then an overlay a view with its label, probability and verdict; under
+/// the photograph the scale of the colours. Where lesions were measured, each view says so.
+pub(super) fn panel(photo: &RgbImage, id: &str, truth: &[String], method: &str, views: &[View]) -> RgbImage {
+    let (width, height) = tile_size(photo);
+    let column = width.max(TILE * 3 / 4) + GAP;
+    let columns = views.len() as u32 + 1;
+    let lesions = if views.iter().any(|view| view.lesions().is_some()) { LESIONS } else { 0 };
+    let size = (2 * MARGIN + columns * column - GAP, 2 * MARGIN + TITLE + height + CAPTION + lesions);
+    let mut canvas = RgbImage::from_pixel(size.0, size.1, Rgb([255; 3]));
+
+    let top = MARGIN + TITLE;
+    let below = (top + height + 6) as i32;
+    let room = (column - GAP) as f32;
+    title(&mut canvas, id, truth);
+    paste(&mut canvas, &resize(photo, width, height), MARGIN, top);
+    text::draw(&mut canvas, MARGIN as i32, below, LETTERS, INK, &format!("photograph, {method}"));
+    scale(&mut canvas, MARGIN, below as u32 + 22, room as u32);
+    for (number, view) in views.iter().enumerate() {
+        let left = MARGIN + (number as u32 + 1) * column;
+        let mixed = overlay(photo, &view.map.values, ALPHA);
+        paste(&mut canvas, &resize(&mixed, width, height), left, top);
+        let caption = |canvas: &mut RgbImage, y: i32, px: f32, ink: [u8; 3], words: &str| {
+            text::draw(canvas, left as i32, y, px, ink, &text::fit(px, words, room));
+        };
+        let words = format!("{} {:.2}", spoken(view.label), view.probability);
+        caption(&mut canvas, below, LETTERS, INK, &words);
+        caption(&mut canvas, below + 22, SMALL, GREY, &view.verdict());
+        caption(&mut canvas, below + 42, SMALL, GREY, &view.lesions().unwrap_or_default());
     }
+    canvas
 }
 
-fn tile(image: &mut RgbImage, number: u32, picture: &RgbImage, caption: &str, ink: [u8; 3], below: &str) {
-    let left = GAP + number * (TILE + GAP);
-    let small = resize(picture, TILE, TILE);
-    for (x, y, pixel) in small.enumerate_pixels() {
-        image.put_pixel(left + x, HEAD + y, *pixel);
-    }
-    let write = |image: &mut RgbImage, y: u32, px: f32, color: [u8; 3], words: &str| {
-        text::draw(image, left as i32, (HEAD + TILE + y) as i32, px, color, &text::fit(px, words, TILE as f32));
-    };
-    write(image, 4, 18.0, ink, caption);
-    write(image, 24, 15.0, FAINT, below);
+/// The photograph's proportions, [`TILE`] pixels on the longer side.
+fn tile_size(photo: &RgbImage) -> (u32, u32) {
+    let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
+    let scale = f64::from(TILE) / width.max(height);
+    let side = |length: f64| (length * scale).round().max(1.0) as u32;
+    (side(width), side(height))
 }
 
+fn title(canvas: &mut RgbImage, id: &str, truth: &[String]) {
+    let labels: Vec<String> = truth.iter().map(|label| spoken(label)).collect();
+    let words = format!("{id}, true: {}", labels.join(", "));
+    let room = (canvas.width() - 2 * MARGIN) as f32;
+    text::draw(canvas, MARGIN as i32, MARGIN as i32 - 4, LETTERS, INK, &text::fit(LETTERS, &words, room));
+}
+
+/// The colours from 0 to 1, with the two numbers.
+fn scale(canvas: &mut RgbImage, left: u32, top: u32, room: u32) {
+    let digit = text::width(SMALL, "0").ceil() as u32 + 6;
+    text::draw(canvas, left as i32, top as i32, SMALL, GREY, "0");
+    text::draw(canvas, (left + room - digit + 6) as i32, top as i32, SMALL, GREY, "1");
+    let length = room - 2 * digit;
+    let bar = RgbImage::from_fn(length, 10, |x, _| Rgb(turbo(x as f32 / (length - 1) as f32)));
+    paste(canvas, &bar, left + digit, top + 4);
+}
+
+/// A label as people say it.
 fn spoken(label: &str) -> String {
     label.replace('_', " ")
+}
+
+/// Copies a picture that fits.
+fn paste(canvas: &mut RgbImage, picture: &RgbImage, left: u32, top: u32) {
+    for (x, y, pixel) in picture.enumerate_pixels() {
+        canvas.put_pixel(left + x, top + y, *pixel);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn view(is_true: bool, is_answered: bool, values: Vec<f32>) -> View<'static> {
+        let map = Map { width: 8, height: 4, values };
+        View { label: "frog_eye_leaf_spot", probability: 0.5, is_true, is_answered, map, overlap: Overlap::default() }
+    }
+
     #[test]
-    fn a_panel_has_a_tile_for_the_photograph_and_one_a_label() {
-        let photo = RgbImage::from_pixel(8, 8, Rgb([0, 128, 0]));
-        let overlay = |map: f32| Overlay {
-            label: "frog_eye_leaf_spot".into(),
-            probability: 0.9,
-            is_true: true,
-            is_predicted: true,
-            map: vec![map; 64],
-        };
-        let truth = ["frog_eye_leaf_spot".to_owned()];
-        let panel = Panel { id: "a", truth: &truth, photo: &photo, overlays: &[overlay(0.0), overlay(1.0)] }.draw();
-        assert_eq!(panel.dimensions(), (3 * TILE + 4 * GAP, HEAD + TILE + FOOT));
-        let middle = |tile: u32| panel.get_pixel(GAP + tile * (TILE + GAP) + TILE / 2, HEAD + TILE / 2).0;
-        assert_eq!(middle(0), [0, 128, 0]);
-        assert_ne!(middle(1), middle(2));
+    fn a_panel_has_a_tile_for_the_photograph_and_each_view_in_its_proportions() {
+        let photo = RgbImage::from_pixel(8, 4, Rgb([0, 0, 200]));
+        let views = [view(true, true, vec![0.0; 32]), view(false, true, vec![1.0; 32])];
+        let picture = panel(&photo, "a", &["rust".to_owned()], "Grad-CAM", &views);
+        // Tiles of 256 x 128: 2 x 16 + 3 x 256 + 2 x 12 wide, 2 x 16 + 28 + 128 + 46 high.
+        assert_eq!(picture.dimensions(), (824, 234));
+        let middle = |number: u32| picture.get_pixel(16 + number * 268 + 128, 44 + 64).0;
+        assert_eq!(middle(0), [0, 0, 200]);
+        let mixed = |value| overlay(&photo, &[value; 32], ALPHA).get_pixel(0, 0).0;
+        assert_eq!((middle(1), middle(2)), (mixed(0.0), mixed(1.0)));
+        assert_eq!(picture.get_pixel(2, 2).0, [255; 3]);
+    }
+
+    #[test]
+    fn a_verdict_tells_truth_and_answer_and_a_zero_map() {
+        let verdict = |is_true, is_answered, value| view(is_true, is_answered, vec![value; 32]).verdict();
+        assert_eq!(verdict(true, true, 1.0), "true");
+        assert_eq!(verdict(true, false, 1.0), "true, missed");
+        assert_eq!(verdict(false, true, 1.0), "not true");
+        assert_eq!(verdict(true, false, 0.0), "true, missed; the map is zero");
+    }
+
+    #[test]
+    fn a_measured_view_has_a_line_about_lesions() {
+        let measured =
+            View { overlap: Overlap { share: Some(0.314), area: Some(0.04) }, ..view(true, true, vec![1.0; 32]) };
+        assert_eq!(measured.lesions().expect("measured"), "31% on lesions, which cover 4%");
+        let photo = RgbImage::new(8, 4);
+        // A line of 20 more than without.
+        assert_eq!(panel(&photo, "a", &[], "Grad-CAM", &[measured]).height(), 254);
     }
 }

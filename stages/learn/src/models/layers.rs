@@ -74,11 +74,6 @@ impl Linear {
         self.weight.dims()[1]
     }
 
-    #[cfg(test)]
-    pub(crate) fn weight_values(&self) -> Vec<f32> {
-        self.weight.val().into_data().try_to_vec().expect("weights are f32")
-    }
-
     /// `[n, in]` -> `[n, out]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         linear(x, self.weight.val().transpose(), Some(self.bias.val()))

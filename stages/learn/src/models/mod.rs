@@ -91,19 +91,8 @@ pub(crate) enum Network {
 impl Network {
     /// `[n, 3, h, w]` -> logits `[n, labels]`, in evaluation mode.
     pub(crate) fn predict(&mut self, x: Tensor<4>) -> Tensor<2> {
-        let activation = self.activation(x);
+        let activation = self.features(x, Phase::Eval);
         self.tail(activation, None)
-    }
-
-    /// The last spatial activation in evaluation mode: what class activation maps look at.
-    pub(crate) fn activation(&mut self, x: Tensor<4>) -> Tensor<4> {
-        self.features(x, Phase::Eval)
-    }
-
-    /// The head's weight, `[labels, width]`, row-major.
-    #[cfg(test)]
-    pub(crate) fn head_weight(&self) -> Vec<f32> {
-        self.head().weight_values()
     }
 
     /// `[n, 3, h, w]` -> the last spatial activation, `[n, width, h / 32, w / 32]`.

@@ -1,0 +1,84 @@
+//! From packed photographs to a model and its predictions.
+
+use super::world::World;
+use crate::{PREDICT, TRAIN};
+use plantpipe_stage::format::{JsonFormat, MODEL_WEIGHTS, ModelCard, Predictions, Split, read_history};
+use serde_json::json;
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let world = World::new();
+    let model = |threads: usize| {
+        let out = format!("threads-{threads}");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| world.train(&out, &json!({}))).expect("trains");
+        let folder = world.path(&out).join("model");
+        let read = |file: &str| std::fs::read(folder.join(file)).expect("reads");
+        (blake3::hash(&read(MODEL_WEIGHTS)), read("model.json"), read("history.csv"))
+    };
+    let one = model(1);
+    assert_eq!(model(2), one);
+    assert_eq!(model(4), one);
+}
+
+#[test]
+fn a_model_says_what_it_is_and_answers_for_every_photograph() {
+    let world = World::new();
+    let notes = world.train("out", &json!({ "optimizer": "sgd", "lr": 0.01, "epochs": 3 })).expect("trains");
+    assert_eq!(
+        notes[0],
+        "resnet18 with 11.2 M parameters from random weights: 12 photographs to train on, 6 to validate on"
+    );
+    let card = ModelCard::read(&world.path("out/model")).expect("a card");
+    assert_eq!((card.arch.as_str(), card.preprocessing.size, card.seed), ("resnet18", 32, 42));
+    // 11,176,512 without a head, as torchvision counts, and 3 x 512 + 3.
+    assert_eq!(card.parameters, 11_178_051);
+    let history = read_history(&world.path("out/model")).expect("a history");
+    assert_eq!(history.len(), 3);
+    let kept = &history[card.epoch as usize - 1];
+    assert!(history.iter().all(|epoch| epoch.val_exact_match <= kept.val_exact_match));
+
+    let inputs = [("model", "out/model"), ("shards", "shards")];
+    world.run(&PREDICT, "answers", &inputs, json!({ "batch": 5 })).expect("predicts");
+    let predictions = Predictions::read(&world.path("answers/predictions")).expect("predictions");
+    let count = |split| predictions.rows.iter().filter(|row| row.split == split).count();
+    assert_eq!((count(Split::Train), count(Split::Val), count(Split::Test)), (0, 6, 6));
+    // The val answers are those the epoch was kept for: photographs 0 to 5 in turn carry these labels.
+    let truth = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 1], [0, 0, 1]].map(|row: [u8; 3]| row.to_vec());
+    let val = predictions.rows.iter().filter(|row| row.split == Split::Val);
+    let answers = val.map(|row| row.probabilities.iter().map(|p| u8::from(*p >= 0.5)).collect::<Vec<u8>>());
+    let exact = answers.zip(truth).filter(|(answer, truth)| answer == truth).count();
+    assert!((exact as f64 / 6.0 - kept.val_exact_match).abs() < 1e-9, "{exact} of 6, {kept:?}");
+}
+
+#[test]
+fn a_loss_out_of_bounds_stops_the_training_with_a_way_out() {
+    let world = World::new();
+    let error = world
+        .train("out", &json!({ "optimizer": "sgd", "lr": 100.0, "warmup": 0, "epochs": 20 }))
+        .expect_err("diverges");
+    assert!(error.message.contains("is not a finite number") || error.message.starts_with("the loss is "), "{error}");
+    assert!(error.hint.expect("a way out").contains("`lr`"));
+}
+
+#[test]
+fn a_missing_split_is_named() {
+    let world = World::new();
+    world.pack("train-only", &super::world::LABELS, &[(Split::Train, 6)]);
+    let error = world.run(&TRAIN, "out", &[("shards", "train-only")], json!({})).expect_err("no val");
+    assert_eq!(world.words(&error), "train-only: the shards hold no photograph of the split `val`");
+    assert!(error.hint.expect("a way out").contains("`val` to choose the epoch"));
+}
+
+#[test]
+fn labels_in_another_order_are_refused() {
+    let world = World::new();
+    world.train("out", &json!({ "epochs": 1 })).expect("trains");
+    world.pack("turned", &["rust", "healthy", "scab"], &[(Split::Test, 6)]);
+    let inputs = [("model", "out/model"), ("shards", "turned")];
+    let error = world.run(&PREDICT, "answers", &inputs, json!({})).expect_err("labels differ");
+    assert_eq!(
+        error.message,
+        "the model answers for the labels healthy, rust, scab, but the shards carry rust, healthy, scab"
+    );
+}

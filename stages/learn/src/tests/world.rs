@@ -1,0 +1,107 @@
+//! A temp folder with packed photographs, and runs of kinds in it: [`World`].
+
+use plantpipe_pixels::{Rgb, RgbImage, encode_jpeg};
+use plantpipe_stage::format::{ShardWriter, Split};
+use plantpipe_stage::random::keyed;
+use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Kind};
+use rand::RngExt;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+pub(super) const LABELS: [&str; 3] = ["healthy", "rust", "scab"];
+
+pub(super) struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// `shards/`: 24 photographs of 40 x 40, 12 train, 6 val, 6 test; every sixth carries rust and scab.
+    pub(super) fn new() -> Self {
+        let world = Self { folder: tempfile::tempdir().expect("temp folder") };
+        world.pack("shards", &LABELS, &[(Split::Train, 12), (Split::Val, 6), (Split::Test, 6)]);
+        world
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(super) fn pack(&self, name: &str, labels: &[&str], splits: &[(Split, u8)]) {
+        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+        let mut writer = ShardWriter::new(&self.path(name), labels, 2);
+        for (split, count) in splits {
+            for number in 0..*count {
+                let targets =
+                    [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 1], [0, 0, 1]][usize::from(number % 6)];
+                let jpeg = encode_jpeg(&photograph(number, targets), 90).expect("encodes");
+                writer.add(&format!("{split}{number:02}"), *split, &jpeg, &targets).expect("adds");
+            }
+        }
+        writer.finish().expect("finishes");
+    }
+
+    /// Trains 2 epochs of 3 steps at 32 pixels, `params` aside, into `<out>/model`.
+    pub(super) fn train(&self, out: &str, params: &Value) -> Result<Vec<String>, Error> {
+        let mut given = json!({ "arch": "resnet18", "size": 32, "epochs": 2, "batch": 4, "warmup": 0.5, "drop": 0.2 });
+        given.as_object_mut().expect("object").extend(params.as_object().expect("object").clone());
+        self.run(&crate::TRAIN, out, &[("shards", "shards")], given)
+    }
+
+    /// Runs a kind on (input, folder) pairs with its default params but for `params`; its outputs go to `<out>/`. The
+    /// notes it made.
+    pub(super) fn run(
+        &self,
+        kind: &Kind,
+        out: &str,
+        inputs: &[(&str, &str)],
+        params: Value,
+    ) -> Result<Vec<String>, Error> {
+        let artifact = |name: &str| Artifact { name: name.into(), path: self.path(name), digest: "0".repeat(64) };
+        let mut given = defaults(kind);
+        given.extend(serde_json::from_value::<BTreeMap<String, Value>>(params).expect("an object"));
+        let action = Action {
+            schema: ACTION_SCHEMA,
+            stage: kind.name.into(),
+            kind: kind.name.into(),
+            params: given,
+            inputs: inputs.iter().map(|(input, folder)| ((*input).to_owned(), vec![artifact(folder)])).collect(),
+            seed: 42,
+            threads: 1,
+            device: "cpu".into(),
+            scratch: self.path(out),
+            report: self.path("report.json"),
+            lineage: None,
+        };
+        let notes = Mutex::new(Vec::new());
+        let context = Context::new(&action, |event| {
+            if let Event::Note(note) = event {
+                notes.lock().expect("no panic").push(note);
+            }
+        });
+        (kind.run)(&context)?;
+        drop(context);
+        Ok(notes.into_inner().expect("no panic"))
+    }
+
+    /// An error's words, with paths from the world's folder on.
+    pub(super) fn words(&self, error: &Error) -> String {
+        error.message.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+/// Noise in a colour of its labels.
+fn photograph(number: u8, targets: [u8; 3]) -> RgbImage {
+    let mut rng = keyed(7, "photograph", &[u64::from(number)]);
+    RgbImage::from_fn(40, 40, |_, _| Rgb(targets.map(|on| 40 + 150 * on + rng.random_range(0..60))))
+}
+
+/// The default params of a kind, typed.
+pub(super) fn defaults(kind: &Kind) -> BTreeMap<String, Value> {
+    let value = |text: &str| {
+        let table: toml::Table = toml::from_str(&format!("value = {text}")).expect("a default is TOML");
+        serde_json::to_value(&table["value"]).expect("TOML is JSON")
+    };
+    kind.params.iter().filter_map(|param| Some((param.name.to_owned(), value(param.default?)))).collect()
+}
