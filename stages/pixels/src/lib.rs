@@ -1,5 +1,5 @@
 //! One path for pixels, used by every stage that touches a photograph, so that training and prediction never differ:
-//! [`decode`], [`resize`], [`crop_resize`], [`to_chw`], [`encode_jpeg`], and what pictures for people need ([`text`],
+//! [`decode()`], [`resize()`], [`crop_resize`], [`to_chw`], [`encode_jpeg`], and what pictures for people need ([`text`],
 //! [`palette`]).
 
 mod decode;

@@ -30,6 +30,14 @@ pub(super) fn section(material: &Material) -> String {
             seeds.join(", ")
         ));
     }
+    if !material.explanations.is_empty() {
+        sentences.push(
+            "**A map is a hint, not a proof.** It is a few cells across and scaled to its own range, so a faint map looks \
+             as bold as a strong one; and a network with padded, strided convolutions can favour one side of the \
+             picture wherever the lesion is. Trust maps that follow the lesions from photograph to photograph."
+                .to_owned(),
+        );
+    }
     if material.evaluations.len() > 1 {
         sentences.push(
             "**Intervals are not a test.** Two models are scored on the same photographs; whether one is better takes \
