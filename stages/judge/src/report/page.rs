@@ -1,4 +1,4 @@
-//! The page: [`write`] puts title, notice, summary, contents and the sections in order.
+//! The page: [`write()`] puts title, notice, summary, contents and the sections in order.
 
 use super::folder::Folder;
 use super::material::Material;

@@ -1,4 +1,4 @@
-//! The CSV tables of one row an image and one column a label, `image,split,<label>...`: [`read`] and [`write`].
+//! The CSV tables of one row an image and one column a label, `image,split,<label>...`: [`read()`] and [`write()`].
 
 use super::Split;
 use crate::{Error, IoContext, Result};
