@@ -13,7 +13,7 @@ fn a_dry_run_prints_what_run_would_do_and_does_nothing() {
     let text = world.ok(&["run", "-n"]).stdout;
     assert_eq!(
         text,
-        "run     side  note: \"!\" -> \"?\"\nperhaps both  side will run first\nperhaps last  both will run first\n"
+        "run     side   note: \"!\" -> \"?\"\nperhaps both   side will run first\nperhaps last   both will run first\n"
     );
     assert_eq!(world.run(&[]), ["side", "both", "last"]);
 }
