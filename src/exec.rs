@@ -40,6 +40,10 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         Ok(Err(error)) => Outcome::Failed(error),
         Err(_) => Outcome::Bug(panic.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()),
     };
+    if !matches!(outcome, Outcome::Done) {
+        // Half an output is of no use, and on a full disk the report needs its room.
+        crate::cache::remove(&action.scratch)?;
+    }
     let report = Report { schema: ACTION_SCHEMA, outcome, items: context.into_items() };
     write_whole(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
 }
@@ -61,7 +65,8 @@ fn catch_panics() -> Arc<Mutex<String>> {
         if kept.is_empty() {
             *kept = info.to_string().replace('\n', " ");
         }
-        eprintln!("{info}\n{}", std::backtrace::Backtrace::force_capture());
+        // Standard error may be a file on a full disk: a hook that panics would abort.
+        let _ = writeln!(std::io::stderr(), "{info}\n{}", std::backtrace::Backtrace::force_capture());
     }));
     kept
 }

@@ -40,9 +40,9 @@ pub fn main(registry: Registry) -> ExitCode {
                     let document = serde_json::json!({
                         "schema_version": 1, "error": error.to_string(), "hint": error.way_out(), "exit_code": error.exit_code(),
                     });
-                    anstream::eprintln!("{document}");
+                    complain(&document.to_string());
                 } else {
-                    anstream::eprintln!("{}", error.render());
+                    complain(&error.render());
                 }
             }
             ExitCode::from(error.exit_code())
@@ -167,6 +167,11 @@ impl Color {
             _ => anstream::ColorChoice::Never.write_global(),
         }
     }
+}
+
+/// Writes words to standard error; where that fails, the exit code still tells.
+fn complain(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// Writes data to standard output; a reader that has gone ends the command without a word.
