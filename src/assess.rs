@@ -216,6 +216,7 @@ fn lineage(project: &mut Project, id: StageId, known: &Known) -> Result<Lineage>
         let digest = project.cache.scanner.scan(&path)?.manifest.digest();
         ancestors.push(Ancestor {
             name: project.graph.pipeline.sources[source.0].name.value.clone(),
+            group: None,
             kind: None,
             params: BTreeMap::new(),
             inputs: BTreeMap::new(),
@@ -248,6 +249,7 @@ fn ancestor(project: &Project, id: StageId, known: &Known) -> Ancestor {
     let inputs = stage.inputs.iter().zip(project.graph.origins(id));
     Ancestor {
         name: stage.name.value.clone(),
+        group: None,
         kind: Some(stage.kind.name.to_owned()),
         params: stage.params.clone(),
         inputs: inputs

@@ -1,6 +1,6 @@
 //! The kind [`PACK`]: photographs and their targets in `WebDataset` tar shards with an index.
 
-use plantpipe_stage::format::{MultiHot, ShardWriter};
+use plantpipe_stage::format::{ImagesCard, JsonFormat, MultiHot, ShardWriter};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
@@ -17,10 +17,10 @@ pub const PACK: Kind = Kind {
     inputs: &[
         InputSpec {
             name: "images",
-            doc: "photographs, `<id>.jpg`",
+            doc: "photographs, `<id>.jpg`, and how they were made ready",
             format: "images",
             arity: Arity::One,
-            reads: Reads::Images,
+            reads: Reads::All,
         },
         InputSpec {
             name: "labels",
@@ -55,7 +55,8 @@ fn run(context: &Context) -> Result<()> {
     let images = &context.input("images").path;
     let mut labels = MultiHot::read(&context.input("labels").path)?;
     labels.rows.sort_by(|a, b| a.image.cmp(&b.image));
-    let mut writer = ShardWriter::new(&context.output("shards")?, labels.labels, params.shards);
+    let card = ImagesCard::read(images)?;
+    let mut writer = ShardWriter::new(&context.output("shards")?, card, labels.labels, params.shards);
     for (done, row) in labels.rows.iter().enumerate() {
         writer.add(&row.image, row.split, &photograph(images, &row.image)?, &row.targets)?;
         if done % 200 == 199 {

@@ -1,7 +1,9 @@
 //! The kind [`RESIZE`]: every photograph of a data set squashed to one square size, as `<id>.jpg`.
 
 use crate::dataset::{self, Photograph, photographs};
-use plantpipe_pixels::{decode, encode_jpeg, is_plain_jpeg, resize};
+use plantpipe_pixels::prepare;
+use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat};
+use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, InputSpec, IoContext, Item, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
 };
@@ -37,7 +39,7 @@ pub const RESIZE: Kind = Kind {
             default: Some("92"),
         },
     ],
-    code: &[&OWN, &dataset::CODE, &plantpipe_pixels::CODE],
+    code: &[&OWN, &dataset::CODE, &sources::IMAGES, &plantpipe_pixels::CODE],
     crates: plantpipe_pixels::CRATES,
     uses: Uses { seed: false, device: false, lineage: false, published: false },
     run,
@@ -55,9 +57,11 @@ fn run(context: &Context) -> Result<()> {
     let params: ResizeParams = context.params()?;
     let photographs = photographs(&context.input("images").path)?;
     let folder = context.output("images")?;
+    let card = ImagesCard { schema: ImagesCard::SCHEMA, size: params.size, fit: Fit::Squash, quality: params.quality };
+    card.write(&folder)?;
     let done = AtomicUsize::new(0);
     photographs.par_iter().try_for_each(|(id, photograph)| {
-        context.record(resize_one(id, photograph, &folder, &params)?);
+        context.record(resize_one(id, photograph, &folder, &card)?);
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(50) || done == photographs.len() {
             context.progress(done, photographs.len(), "images");
@@ -66,13 +70,10 @@ fn run(context: &Context) -> Result<()> {
     })
 }
 
-fn resize_one(id: &str, photograph: &Photograph, folder: &Path, params: &ResizeParams) -> Result<Item> {
+fn resize_one(id: &str, photograph: &Photograph, folder: &Path, card: &ImagesCard) -> Result<Item> {
     let bytes = std::fs::read(&photograph.path).io("read", &photograph.path)?;
-    // Decoded even when it passes through: a damaged photograph is refused here, by its own path.
-    let image = decode(&bytes, &photograph.path)?;
-    let fits = is_plain_jpeg(&bytes) == Some((params.size, params.size));
     let input = blake3::hash(&bytes);
-    let result = if fits { bytes } else { encode_jpeg(&resize(&image, params.size, params.size), params.quality)? };
+    let result = prepare(bytes, card, &photograph.path)?;
     let path = folder.join(format!("{id}.jpg"));
     std::fs::write(&path, &result).io("write", &path)?;
     Ok(Item {

@@ -5,7 +5,7 @@ use crate::augment::Augment;
 use burn::tensor::{Device, Tensor, TensorData};
 use plantpipe_pixels::{RgbImage, decode, resize, to_chw};
 use plantpipe_stage::Result;
-use plantpipe_stage::format::{Preprocessing, Sample, ShardReader, Split};
+use plantpipe_stage::format::{ImagesCard, Preprocessing, Sample, ShardReader, Split};
 use plantpipe_stage::random::keyed;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -14,6 +14,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 /// The decoded photographs of some splits, sorted by id within each split, 8 bits a channel.
 pub(crate) struct Photos {
+    /// How they were made ready.
+    pub(crate) ready: ImagesCard,
     pub(crate) labels: Vec<String>,
     pub(crate) samples: Vec<Sample>,
     pub(crate) images: Vec<RgbImage>,
@@ -42,7 +44,7 @@ impl Photos {
                 decode(&bytes, &shards.join(&sample.shard).join(format!("{}.jpg", sample.id)))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { labels: reader.index.labels.clone(), samples, images })
+        Ok(Self { ready: reader.index.images.clone(), labels: reader.index.labels.clone(), samples, images })
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -226,7 +226,12 @@ fn run(ctx: &Context) -> Result<()> {
     let val = photos(shards, Split::Val)?;
 
     let (mean, std) = arch.normalisation();
-    let preprocessing = Preprocessing { size: params.size, mean: params.mean.or(mean), std: params.std.or(std) };
+    let preprocessing = Preprocessing {
+        images: train.ready.clone(),
+        size: params.size,
+        mean: params.mean.or(mean),
+        std: params.std.or(std),
+    };
     if preprocessing.std.contains(&0.0) {
         return Err(Error::new("param `std` holds a 0, and channels are divided by it"));
     }

@@ -4,17 +4,28 @@ use crate::{Code, code};
 
 /// Keyed random numbers.
 pub const RANDOM: Code = code!("stage", "random.rs");
+/// How photographs were made ready.
+pub const IMAGES: Code = code!("stage", "format/images.rs");
 /// Reading and writing shards.
-pub const SHARDS: Code = code!("stage", "format/shards.rs");
-/// Reading and writing tables: labels, multi-hot labels, predictions.
-pub const TABLES: Code =
-    code!("stage", "format/dataset.rs", "format/multihot.rs", "format/predictions.rs", "format/table.rs");
+pub const SHARDS: Code = code!("stage", "format/images.rs", "format/shards.rs");
+/// Reading and writing tables: labels, multi-hot labels, splits, predictions.
+pub const TABLES: Code = code!(
+    "stage",
+    "format/dataset.rs",
+    "format/multihot.rs",
+    "format/predictions.rs",
+    "format/splits.rs",
+    "format/table.rs"
+);
+/// What is asked of a model outside a pipeline.
+pub const ANSWERS: Code = code!("stage", "format/answers.rs");
 /// The documents that stages write.
 pub const DOCUMENTS: Code = code!(
     "stage",
     "format/mod.rs",
     "format/analysis.rs",
     "format/cams.rs",
+    "format/duplicates.rs",
     "format/evaluation.rs",
     "format/lineage.rs",
     "format/model.rs",
@@ -26,8 +37,11 @@ mod tests {
 
     #[test]
     fn every_format_is_listed() {
-        let listed: Vec<&str> =
-            [&RANDOM, &SHARDS, &TABLES, &DOCUMENTS].iter().flat_map(|c| c.files).map(|f| f.name).collect();
+        let listed: Vec<&str> = [&RANDOM, &IMAGES, &SHARDS, &TABLES, &ANSWERS, &DOCUMENTS]
+            .iter()
+            .flat_map(|c| c.files)
+            .map(|f| f.name)
+            .collect();
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/format");
         for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
             let name = format!("format/{}", entry.file_name().display());

@@ -12,7 +12,7 @@ fn every_photograph_becomes_a_square_jpeg_and_an_item() {
     let world = World::new();
     let ran = world.run(&RESIZE, "out", DATA, &[("size", 32)]).expect("runs");
     let files = world.files("out/images");
-    assert_eq!(files.keys().collect::<Vec<_>>(), ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]);
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg", "images.json"]);
     for bytes in files.values() {
         assert_eq!(decode(bytes, Path::new("small")).expect("decodes").dimensions(), (32, 32));
     }

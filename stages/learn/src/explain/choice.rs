@@ -57,6 +57,7 @@ pub(super) fn labels(answer: &[f32], targets: &[u8], threshold: f64) -> Vec<usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plantpipe_stage::format::{Fit, ImagesCard};
 
     fn index(samples: &[(&str, Split, [u8; 3])]) -> ShardIndex {
         let sample = |(id, split, targets): &(&str, Split, [u8; 3])| Sample {
@@ -69,7 +70,8 @@ mod tests {
             targets: targets.to_vec(),
         };
         ShardIndex {
-            schema: 1,
+            schema: 2,
+            images: ImagesCard { schema: 1, size: 256, fit: Fit::Squash, quality: 92 },
             labels: ["healthy", "rust", "scab"].map(str::to_owned).to_vec(),
             samples: samples.iter().map(sample).collect(),
         }

@@ -1,7 +1,7 @@
 //! A temp folder with packed photographs, and runs of kinds in it: [`World`].
 
 use plantpipe_pixels::{Rgb, RgbImage, encode_jpeg};
-use plantpipe_stage::format::{ShardWriter, Split};
+use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat, ShardWriter, Split};
 use plantpipe_stage::random::keyed;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Kind};
 use rand::RngExt;
@@ -29,8 +29,9 @@ impl World {
     }
 
     pub(super) fn pack(&self, name: &str, labels: &[&str], splits: &[(Split, u8)]) {
+        let images = ImagesCard { schema: ImagesCard::SCHEMA, size: 40, fit: Fit::Squash, quality: 90 };
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-        let mut writer = ShardWriter::new(&self.path(name), labels, 2);
+        let mut writer = ShardWriter::new(&self.path(name), images, labels, 2);
         for (split, count) in splits {
             for number in 0..*count {
                 let targets =

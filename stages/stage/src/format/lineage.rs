@@ -22,6 +22,8 @@ pub struct Lineage {
 #[serde(deny_unknown_fields)]
 pub struct Ancestor {
     pub name: String,
+    /// The stage that it is an instance of, where a matrix made several; its name is `<group>@<instance>`.
+    pub group: Option<String>,
     /// None for a source.
     pub kind: Option<String>,
     pub params: BTreeMap<String, serde_json::Value>,

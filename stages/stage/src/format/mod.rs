@@ -5,7 +5,9 @@
 //! | `dataset` | `{train,val,test}/images/*.jpg`, `{train,val,test}_label.csv`, perhaps `dataset.json` | [`DatasetCard`], [`LabelTable`] |
 //! | `masks` | `<id>.<label>.png`, 8-bit grey, 0 or 255, as large as the photograph | [`mask_file`] |
 //! | `analysis` | `analysis.json` and pictures | [`Analysis`] |
-//! | `images` | `<id>.jpg` | |
+//! | `duplicates` | `duplicates.json` and contact sheets | [`Duplicates`] |
+//! | `splits` | `splits.csv` | [`Splits`] |
+//! | `images` | `<id>.jpg`, `images.json` | [`ImagesCard`] |
 //! | `multihot` | `multihot.csv` | [`MultiHot`] |
 //! | `shards` | `<split>-NNN.tar`, `index.json` | [`ShardIndex`] |
 //! | `weights` | a `.safetensors` file | |
@@ -16,25 +18,33 @@
 //! | `report` | `report.md` and pictures | |
 
 mod analysis;
+mod answers;
 mod cams;
 mod dataset;
+mod duplicates;
 mod evaluation;
+mod images;
 mod lineage;
 mod model;
 mod multihot;
 mod predictions;
 mod shards;
+mod splits;
 mod table;
 
 pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
+pub use answers::{Answer, Answers};
 pub use cams::{CamMap, CamPanel, Cams, LesionSummary};
 pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, mask_file};
+pub use duplicates::{DuplicateGroup, DuplicateImage, Duplicates};
 pub use evaluation::{Baseline, Evaluation, Interval, LabelEvaluation, SplitEvaluation};
+pub use images::{Fit, ImagesCard};
 pub use lineage::{Ancestor, Edge, Lineage};
 pub use model::{Epoch, MODEL_HISTORY, MODEL_WEIGHTS, ModelCard, Preprocessing, read_history, write_history};
 pub use multihot::{MultiHot, MultiHotRow};
 pub use predictions::{Prediction, Predictions};
 pub use shards::{Sample, ShardIndex, ShardReader, ShardWriter};
+pub use splits::Splits;
 
 use crate::{Error, IoContext, Result};
 use serde::{Serialize, de::DeserializeOwned};

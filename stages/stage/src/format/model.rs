@@ -1,6 +1,6 @@
 //! A trained model as a folder: weights in safetensors, [`ModelCard`], and one [`Epoch`] a row of the history.
 
-use super::json_format;
+use super::{ImagesCard, json_format};
 use crate::{Error, IoContext, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,12 +35,15 @@ pub struct ModelCard {
     /// Val metrics of the epoch kept.
     pub metrics: BTreeMap<String, f64>,
 }
-json_format!(ModelCard, "model.json", 1);
+json_format!(ModelCard, "model.json", 2);
 
-/// From a decoded photograph to the network's input: squashed to size x size, then (x / 255 - mean) / std.
+/// From a photograph to the network's input: made ready as `images` says, squashed to size x size, then
+/// (x / 255 - mean) / std.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
+    /// How the photographs that it learnt from were made ready.
+    pub images: ImagesCard,
     /// Side of the square input, pixels.
     pub size: u32,
     /// RGB, of values 0 to 1.

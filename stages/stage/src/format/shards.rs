@@ -3,7 +3,7 @@
 //! Each sample is two members, `<id>.jpg` and `<id>.json`, mtime, uid and gid 0, mode 0644. A sample's shard is chosen
 //! by a hash of its id, so one changed photograph rewrites one shard.
 
-use super::{Split, json_format};
+use super::{ImagesCard, Split, json_format};
 use crate::{Error, IoContext, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,12 +16,14 @@ use std::path::{Path, PathBuf};
 #[serde(deny_unknown_fields)]
 pub struct ShardIndex {
     pub schema: u32,
+    /// How the photographs were made ready.
+    pub images: ImagesCard,
     /// Sorted; the order of every `targets`.
     pub labels: Vec<String>,
     /// Sorted by id.
     pub samples: Vec<Sample>,
 }
-json_format!(ShardIndex, "index.json", 1);
+json_format!(ShardIndex, "index.json", 2);
 
 /// Where a photograph's bytes lie, and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,7 @@ impl ShardIndex {
 /// Writes the shards of a folder; give samples in the order of their ids.
 pub struct ShardWriter {
     folder: PathBuf,
+    images: ImagesCard,
     labels: Vec<String>,
     shards: u64,
     open: BTreeMap<String, (File, u64)>,
@@ -59,8 +62,8 @@ pub struct ShardWriter {
 impl ShardWriter {
     /// A writer of `shards` shards a split into `folder`.
     #[must_use]
-    pub fn new(folder: &Path, labels: Vec<String>, shards: u64) -> Self {
-        Self { folder: folder.to_owned(), labels, shards, open: BTreeMap::new(), samples: Vec::new() }
+    pub fn new(folder: &Path, images: ImagesCard, labels: Vec<String>, shards: u64) -> Self {
+        Self { folder: folder.to_owned(), images, labels, shards, open: BTreeMap::new(), samples: Vec::new() }
     }
 
     /// Adds a photograph (JPEG bytes) with its targets.
@@ -103,7 +106,8 @@ impl ShardWriter {
             file.write_all(&[0; 2 * BLOCK as usize]).io("write", self.folder.join(shard))?;
         }
         self.samples.sort_by(|a, b| a.id.cmp(&b.id));
-        let index = ShardIndex { schema: ShardIndex::SCHEMA, labels: self.labels, samples: self.samples };
+        let index =
+            ShardIndex { schema: ShardIndex::SCHEMA, images: self.images, labels: self.labels, samples: self.samples };
         index.write(&self.folder)?;
         Ok(index)
     }
@@ -171,11 +175,16 @@ impl ShardReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Fit;
+
+    fn ready() -> ImagesCard {
+        ImagesCard { schema: 1, size: 256, fit: Fit::Squash, quality: 92 }
+    }
 
     #[test]
     fn a_tar_tool_reads_what_the_writer_wrote() {
         let folder = tempfile::tempdir().expect("temp folder");
-        let mut writer = ShardWriter::new(folder.path(), vec!["rust".into(), "scab".into()], 1);
+        let mut writer = ShardWriter::new(folder.path(), ready(), vec!["rust".into(), "scab".into()], 1);
         writer.add("a", Split::Train, &[1; 513], &[0, 1]).expect("adds");
         writer.add("b", Split::Train, &[2; 512], &[1, 1]).expect("adds");
         writer.finish().expect("finishes");
@@ -201,7 +210,7 @@ mod tests {
     #[test]
     fn the_index_finds_each_sample_and_a_flipped_byte_is_refused() {
         let folder = tempfile::tempdir().expect("temp folder");
-        let mut writer = ShardWriter::new(folder.path(), vec!["rust".into()], 2);
+        let mut writer = ShardWriter::new(folder.path(), ready(), vec!["rust".into()], 2);
         for id in ["a", "b", "c"] {
             writer.add(id, Split::Val, id.repeat(700).as_bytes(), &[1]).expect("adds");
         }

@@ -4,9 +4,9 @@ use crate::report::REPORT;
 use crate::tests::{action, artifact, run};
 use plantpipe_stage::Action;
 use plantpipe_stage::format::{
-    Analysis, Ancestor, Baseline, CamMap, CamPanel, Cams, Combination, Edge, Epoch, Evaluation, Interval, JsonFormat,
-    LabelEvaluation, LesionSummary, Lineage, ModelCard, Picture, Preprocessing, Split, SplitAnalysis, SplitEvaluation,
-    write_history,
+    Analysis, Ancestor, Baseline, CamMap, CamPanel, Cams, Combination, Edge, Epoch, Evaluation, Fit, ImagesCard,
+    Interval, JsonFormat, LabelEvaluation, LesionSummary, Lineage, ModelCard, Picture, Preprocessing, Split,
+    SplitAnalysis, SplitEvaluation, write_history,
 };
 use std::collections::BTreeMap;
 
@@ -91,7 +91,7 @@ impl World {
             schema: ModelCard::SCHEMA,
             arch: "resnet18".into(),
             labels: vec!["rust".into(), "scab".into()],
-            preprocessing: Preprocessing { size: 128, mean: [0.5; 3], std: [0.5; 3] },
+            preprocessing: Preprocessing { images: ready(), size: 128, mean: [0.5; 3], std: [0.5; 3] },
             norm_eps: 1e-5,
             parameters: 11_179_590,
             pretrained: None,
@@ -167,11 +167,16 @@ pub(super) fn links(page: &str) -> Vec<String> {
         .collect()
 }
 
+fn ready() -> ImagesCard {
+    ImagesCard { schema: ImagesCard::SCHEMA, size: 256, fit: Fit::Squash, quality: 92 }
+}
+
 fn ancestor(name: &str, kind: Option<&str>, inputs: &[(&str, &str)]) -> Ancestor {
     let output = if kind.is_some() { "out" } else { "" };
     let edge = |from: &str| Edge { from: from.into(), output: if from == "dataset" { "" } else { "out" }.into() };
     Ancestor {
         name: name.into(),
+        group: None,
         kind: kind.map(str::to_owned),
         params: BTreeMap::new(),
         inputs: inputs.iter().map(|(input, from)| ((*input).to_owned(), vec![edge(from)])).collect(),
