@@ -140,9 +140,9 @@ fn prepare(project: &mut Project, id: StageId, known: &Known) -> Result<Ready> {
     let kind = stage.kind;
     let mut recipe = Recipe::of_kind(kind);
     recipe.params = stage.params.clone();
-    recipe.seed = kind.uses.seed.then_some(project.graph.pipeline.seed);
+    recipe.seed = kind.uses.seed.then_some(stage.seed);
     recipe.device = kind.uses.device.then(|| project.device.class().to_owned());
-    let specs: Vec<(&str, Reads)> = stage.inputs.iter().map(|input| (input.spec.name, input.spec.reads)).collect();
+    let specs: Vec<(String, Reads)> = stage.inputs.iter().map(|input| (input.name.clone(), input.reads)).collect();
     let origins = project.graph.origins(id).to_vec();
     let mut inputs = BTreeMap::new();
     let mut watched = Vec::new();
@@ -152,16 +152,16 @@ fn prepare(project: &mut Project, id: StageId, known: &Known) -> Result<Ready> {
             let path = match origin {
                 Origin::Source(source) => locate(project, source)?,
                 Origin::Output(from, output) => {
-                    project.cache.object(known[&from][project.graph.stage(from).kind.outputs[output].name])
+                    project.cache.object(known[&from][&project.graph.stage(from).outputs[output].name])
                 }
             };
             let snapshot = project.cache.scanner.scan(&path)?;
             let digest = snapshot.manifest.digest_of(reads);
             watched.push((path.clone(), snapshot));
-            recipe.inputs.entry(name.to_owned()).or_default().push(digest);
+            recipe.inputs.entry(name.clone()).or_default().push(digest);
             artifacts.push(Artifact { name: project.graph.origin_name(origin), path, digest: digest.to_string() });
         }
-        inputs.insert(name.to_owned(), artifacts);
+        inputs.insert(name, artifacts);
     }
     let lineage = if kind.uses.lineage { Some(lineage(project, id, known)?) } else { None };
     recipe.lineage = lineage.as_ref().map(|lineage| Digest::of_json("plantpipe 2026 lineage", lineage));
@@ -243,18 +243,16 @@ fn ancestor(project: &Project, id: StageId, known: &Known) -> Ancestor {
         Origin::Source(_) => Edge { from: project.graph.origin_name(*origin), output: String::new() },
         Origin::Output(from, output) => {
             let from = project.graph.stage(*from);
-            Edge { from: from.name.value.clone(), output: from.kind.outputs[*output].name.to_owned() }
+            Edge { from: from.name.value.clone(), output: from.outputs[*output].name.clone() }
         }
     };
     let inputs = stage.inputs.iter().zip(project.graph.origins(id));
     Ancestor {
         name: stage.name.value.clone(),
-        group: None,
+        group: stage.group().map(str::to_owned),
         kind: Some(stage.kind.name.to_owned()),
         params: stage.params.clone(),
-        inputs: inputs
-            .map(|(input, origins)| (input.spec.name.to_owned(), origins.iter().map(edge).collect()))
-            .collect(),
+        inputs: inputs.map(|(input, origins)| (input.name.clone(), origins.iter().map(edge).collect())).collect(),
         outputs: known
             .get(&id)
             .map(|outputs| outputs.iter().map(|(name, digest)| (name.clone(), digest.to_string())).collect())

@@ -38,6 +38,13 @@ pub enum Value {
 }
 
 impl Value {
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// What it is, in words.
     pub fn noun(&self) -> &'static str {
         match self {

@@ -52,6 +52,10 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
 fn die_with_parent() {
     std::thread::spawn(|| {
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        // What this process has started dies with it: they are one group.
+        if rustix::process::getpgrp() == rustix::process::getpid() {
+            let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
+        }
         std::process::exit(1);
     });
 }

@@ -1,7 +1,7 @@
 //! Pipeline -> [`Graph`]: names become ids, strangers and cycles are refused; pure.
 
-use crate::pipeline::{Pipeline, Stage};
-use crate::text::{Diagnostic, Spanned};
+use crate::pipeline::{Input, Pipeline, Stage};
+use crate::text::{Diagnostic, Span, Spanned};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
@@ -41,9 +41,13 @@ impl Graph {
             .stages
             .iter()
             .map(|stage| {
-                let one = |from: &Spanned<String>, wanted| resolve(&pipeline, from, wanted, stage);
-                let input = |input: &crate::pipeline::Input| {
-                    input.from.iter().map(|from| one(from, input.spec.format)).collect::<Result<Vec<_>, _>>()
+                let input = |input: &Input| -> Result<Vec<_>, _> {
+                    let each: Vec<_> = input
+                        .from
+                        .iter()
+                        .map(|from| resolve(&pipeline, from, input, stage))
+                        .collect::<Result<_, _>>()?;
+                    Ok(each.concat())
                 };
                 stage.inputs.iter().map(input).collect::<Result<Vec<_>, _>>()
             })
@@ -69,8 +73,11 @@ impl Graph {
         &self.pipeline.stages[id.0]
     }
 
-    pub fn find(&self, name: &str) -> Option<StageId> {
-        self.pipeline.stages.iter().position(|stage| stage.name.value == name).map(StageId)
+    /// The stage of this name, or every instance of the group of this name; none when there is neither.
+    pub fn find(&self, name: &str) -> Vec<StageId> {
+        let is_meant = |stage: &Stage| stage.name.value == name || stage.group() == Some(name);
+        let stages = self.pipeline.stages.iter().enumerate();
+        stages.filter(|(_, stage)| is_meant(stage)).map(|(id, _)| StageId(id)).collect()
     }
 
     /// By input, what it comes from.
@@ -102,7 +109,7 @@ impl Graph {
             Origin::Source(id) => self.pipeline.sources[id.0].name.value.clone(),
             Origin::Output(id, 0) => self.stage(id).name.value.clone(),
             Origin::Output(id, output) => {
-                format!("{}.{}", self.stage(id).name.value, self.stage(id).kind.outputs[output].name)
+                format!("{}.{}", self.stage(id).name.value, self.stage(id).outputs[output].name)
             }
         }
     }
@@ -118,42 +125,120 @@ impl Graph {
     }
 }
 
-fn resolve(pipeline: &Pipeline, from: &Spanned<String>, wanted: &str, reader: &Stage) -> Result<Origin, Diagnostic> {
+/// What a name in an input means: a source, an output of a stage, or of each instance of a group.
+fn resolve(
+    pipeline: &Pipeline,
+    from: &Spanned<String>,
+    input: &Input,
+    reader: &Stage,
+) -> Result<Vec<Origin>, Diagnostic> {
     if let Some(at) = pipeline.sources.iter().position(|source| source.name.value == from.value) {
-        return Ok(Origin::Source(SourceId(at)));
+        return Ok(vec![Origin::Source(SourceId(at))]);
     }
-    let (name, output) = match from.value.split_once('.') {
-        Some((name, output)) => (name, Some(output)),
-        None => (from.value.as_str(), None),
+    let named = |name: &str| {
+        let is_meant = |stage: &Stage| stage.name.value == name || stage.group() == Some(name);
+        (0..pipeline.stages.len()).filter(|at| is_meant(&pipeline.stages[*at])).collect::<Vec<_>>()
     };
-    let Some(at) = pipeline.stages.iter().position(|stage| stage.name.value == name) else {
-        let sources = pipeline.sources.iter().map(|source| source.name.value.as_str());
-        let stages = pipeline.stages.iter().map(|stage| stage.name.value.as_str());
-        return Err(Diagnostic::unknown(&from.span, "input", &from.value, sources.chain(stages)));
+    // An instance may have a dot in its name (`train@0.1`), so the whole word is tried first.
+    let (name, stages, output) = match (named(&from.value), from.value.rsplit_once('.')) {
+        (stages, Some((name, output))) if stages.is_empty() => (name, named(name), Some(output)),
+        (stages, _) => (from.value.as_str(), stages, None),
     };
-    let kind = pipeline.stages[at].kind;
+    if stages.is_empty() {
+        return Err(Diagnostic::unknown(&from.span, "input", &from.value, names(pipeline)));
+    }
+    let meant = if pipeline.stages[stages[0]].name.value == name {
+        stages
+    } else {
+        instances(pipeline, name, &stages, from, input, reader)?
+    };
+    meant
+        .into_iter()
+        .map(|at| Ok(Origin::Output(StageId(at), output_of(pipeline, at, output, from, input, reader)?)))
+        .collect()
+}
+
+/// Sources, stages as declared, and instances.
+fn names(pipeline: &Pipeline) -> Vec<&str> {
+    let sources = pipeline.sources.iter().map(|source| source.name.value.as_str());
+    let declared = pipeline.stages.iter().map(|stage| stage.group().unwrap_or(&stage.name.value));
+    let mut names: Vec<&str> = sources.chain(declared).filter(|name| !name.starts_with('.')).collect();
+    names.dedup();
+    names
+}
+
+/// Which instances of a group a reader means: its own one, or all.
+fn instances(
+    pipeline: &Pipeline,
+    group: &str,
+    stages: &[usize],
+    from: &Spanned<String>,
+    input: &Input,
+    reader: &Stage,
+) -> Result<Vec<usize>, Diagnostic> {
+    let instance = |at: usize| pipeline.stages[at].instance.as_ref().expect("a group is of instances");
+    let root = &instance(stages[0]).root;
+    match &reader.instance {
+        Some(own) if own.root == *root => {
+            Ok(stages.iter().copied().filter(|at| instance(*at).suffix == own.suffix).collect())
+        }
+        Some(own) => {
+            let message = format!(
+                "two matrices meet: `{}` goes with the matrix of `{}`, and `{group}` with that of `{root}`",
+                own.group, own.root
+            );
+            let hint = format!(
+                "name one instance, such as `{}`, or make one matrix of both: give the axes of `{root}` to `{}` and let \
+                 what lies between follow it by `for_each`",
+                pipeline.stages[stages[0]].name.value, own.root
+            );
+            Err(Diagnostic::new(&from.span, message, format!("{} instances here", stages.len())).hint(hint))
+        }
+        None if input.arity.is_many() => Ok(stages.to_vec()),
+        None => {
+            let (kind, name) = (reader.kind.name, &reader.name.value);
+            let message =
+                format!("`{group}` is {} stages, and kind `{kind}` takes one as `{}`", stages.len(), input.name);
+            let hint = format!(
+                "give `{name}` a line `for_each = \"{group}\"`, so that it follows each, or name one: `{}`",
+                pipeline.stages[stages[0]].name.value
+            );
+            Err(Diagnostic::new(&from.span, message, "which one?").hint(hint))
+        }
+    }
+}
+
+/// The output meant by `stage` or `stage.output`, of the format that the reader wants.
+fn output_of(
+    pipeline: &Pipeline,
+    at: usize,
+    output: Option<&str>,
+    from: &Spanned<String>,
+    input: &Input,
+    reader: &Stage,
+) -> Result<usize, Diagnostic> {
+    let stage = &pipeline.stages[at];
+    let name = &stage.name.value;
     let output = match output {
-        None if kind.outputs.is_empty() => {
+        None if stage.outputs.is_empty() => {
             return Err(Diagnostic::new(&from.span, format!("stage `{name}` has no output"), "it can't be an input"));
         }
         None => 0,
-        Some(word) => kind.outputs.iter().position(|spec| spec.name == word).ok_or_else(|| {
-            let known = kind.outputs.iter().map(|spec| spec.name);
+        Some(word) => stage.outputs.iter().position(|output| output.name == word).ok_or_else(|| {
+            let known = stage.outputs.iter().map(|output| output.name.as_str());
             Diagnostic::unknown(&from.span, &format!("output of stage `{name}`:"), word, known)
         })?,
     };
-    let given = kind.outputs[output].format;
-    if given != wanted {
-        let message = format!("`{}` gives {given}, but kind `{}` wants {wanted} here", from.value, reader.kind.name);
-        let fits = pipeline.stages.iter().find_map(|stage| {
-            let at = stage.kind.outputs.iter().position(|spec| spec.format == wanted)?;
-            let name = &stage.name.value;
-            Some(if at == 0 { name.clone() } else { format!("{name}.{}", stage.kind.outputs[at].name) })
-        });
-        let label = fits.map_or_else(|| format!("no stage gives {wanted}"), |name| format!("did you mean `{name}`?"));
-        return Err(Diagnostic::new(&from.span, message, label));
-    }
-    Ok(Origin::Output(StageId(at), output))
+    let given = &stage.outputs[output].format;
+    let Some(wanted) = input.format.filter(|wanted| wanted != given) else { return Ok(output) };
+    let message = format!("`{}` gives {given}, but kind `{}` wants {wanted} here", from.value, reader.kind.name);
+    let fits = pipeline.stages.iter().find_map(|stage| {
+        let at = stage.outputs.iter().position(|output| output.format == wanted)?;
+        let name = stage.group().unwrap_or(&stage.name.value);
+        Some(if at == 0 { name.to_owned() } else { format!("{name}.{}", stage.outputs[at].name) })
+    });
+    let label = fits.map_or_else(|| format!("no stage gives {wanted}"), |name| format!("did you mean `{name}`?"));
+    Err(Diagnostic::new(&from.span, message, label))
 }
 
 /// A cycle is named by its path, at the input that closes it.
@@ -188,9 +273,21 @@ fn refuse_cycle(
         .inputs
         .iter()
         .zip(&origins[path[0].index()])
-        .flat_map(|(input, origins)| input.from.iter().zip(origins))
-        .find(|(_, origin)| matches!(origin, Origin::Output(StageId(from), _) if *from == last.index()))
-        .map(|(from, _)| &from.span)
+        .find(|(_, origins)| {
+            origins.iter().any(|origin| matches!(origin, Origin::Output(StageId(from), _) if *from == last.index()))
+        })
+        .map(|(input, _)| closing_word(input, &pipeline.stages[last.index()]))
         .expect("the edge comes from an input");
     Err(Diagnostic::new(closing, format!("the stages go round in a cycle: {}", words.join(" -> ")), "this closes it"))
+}
+
+/// The word of an input that means a stage.
+fn closing_word<'i>(input: &'i Input, stage: &Stage) -> &'i Span {
+    let means = |from: &&Spanned<String>| {
+        [Some(stage.name.value.as_str()), stage.group()]
+            .into_iter()
+            .flatten()
+            .any(|name| from.value.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    };
+    &input.from.iter().find(means).unwrap_or(&input.from[0]).span
 }

@@ -16,6 +16,7 @@ mod exec;
 mod executor;
 mod graph;
 mod interrupt;
+mod matrix;
 mod params;
 mod pipeline;
 mod project;

@@ -44,6 +44,9 @@ pub fn describe(ty: &ParamType) -> String {
         ParamType::Text => "a string".to_owned(),
         ParamType::Choice(words) => format!("one of {}", quoted(words)),
         ParamType::Choices(words) => format!("an array of {}", quoted(words)),
+        ParamType::Texts => "an array of strings".to_owned(),
+        ParamType::Table => "a table of values".to_owned(),
+        ParamType::TextTable => "a table of strings".to_owned(),
         ParamType::Rgb => "a number, or three for red, green, blue".to_owned(),
         ParamType::Auto(inner) => format!("\"auto\" or {}", describe(inner)),
     }
@@ -92,6 +95,18 @@ fn typed(ty: &ParamType, node: &Node, name: &str) -> Result<Json, Diagnostic> {
             })
             .collect::<Result<Vec<_>, _>>()
             .map(Json::Array),
+        (ParamType::Texts, Value::Array(items)) => {
+            let text = |item: &Node| item.value.as_str().map(|text| json!(text)).ok_or_else(wrong);
+            items.iter().map(text).collect::<Result<Vec<_>, _>>().map(Json::Array)
+        }
+        (ParamType::Table, Value::Table(table)) => {
+            let entry = |entry: &Entry| Some((entry.key.clone(), plain(&entry.node.value)?));
+            table.entries.iter().map(entry).collect::<Option<_>>().map(Json::Object).ok_or_else(wrong)
+        }
+        (ParamType::TextTable, Value::Table(table)) => {
+            let entry = |entry: &Entry| Some((entry.key.clone(), json!(entry.node.value.as_str()?)));
+            table.entries.iter().map(entry).collect::<Option<_>>().map(Json::Object).ok_or_else(wrong)
+        }
         (ParamType::Rgb, Value::Int(_) | Value::Float(_)) => {
             let number = number(&node.value).ok_or_else(wrong)?;
             Ok(json!([number, number, number]))
@@ -101,6 +116,18 @@ fn typed(ty: &ParamType, node: &Node, name: &str) -> Result<Json, Diagnostic> {
             numbers.map(|numbers| json!(numbers)).ok_or_else(wrong)
         }
         _ => Err(wrong()),
+    }
+}
+
+/// A value that no type is declared for: as it is, but for what JSON has no word for.
+fn plain(value: &Value) -> Option<Json> {
+    match value {
+        Value::String(text) => Some(json!(text)),
+        Value::Int(number) => Some(json!(number)),
+        Value::Float(_) => number(value).map(|number| json!(number)),
+        Value::Bool(boolean) => Some(json!(boolean)),
+        Value::Array(items) => items.iter().map(|item| plain(&item.value)).collect::<Option<_>>().map(Json::Array),
+        Value::Datetime | Value::Table(_) => None,
     }
 }
 

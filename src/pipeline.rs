@@ -1,10 +1,11 @@
 //! Text -> [`Pipeline`]: sources and stages with every name at its place, profile and `--set` merged in; pure.
 
 use crate::document::{self, Entry, Node, Table, Value};
+use crate::matrix::{self, Declared, Instance};
 use crate::params::{self, Params};
 use crate::registry::Registry;
 use crate::text::{Diagnostic, Origin, Span, Spanned, Text};
-use plantpipe_stage::{Arity, InputSpec, Kind};
+use plantpipe_stage::{Arity, InputSpec, Kind, OutputSpec, Reads};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,21 +35,44 @@ pub enum Location {
     Remote(String),
 }
 
-/// One `[stages.NAME]`.
+/// One `[stages.NAME]`, or one instance of it.
 #[derive(Debug)]
 pub struct Stage {
     pub name: Spanned<String>,
+    pub instance: Option<Instance>,
     pub kind: &'static Kind,
     /// In the order of the kind's inputs; only those given.
     pub inputs: Vec<Input>,
+    /// The first is what the bare stage name means as an input.
+    pub outputs: Vec<Output>,
     pub params: Params,
+    /// Its own seed, or the pipeline's.
+    pub seed: u64,
+}
+
+impl Stage {
+    /// The declared name, where this is one of several.
+    pub fn group(&self) -> Option<&str> {
+        self.instance.as_ref().map(|instance| instance.group.as_str())
+    }
 }
 
 /// One input of a stage: the names it comes from.
 #[derive(Debug)]
 pub struct Input {
-    pub spec: &'static InputSpec,
+    pub name: String,
+    /// None: any.
+    pub format: Option<&'static str>,
+    pub reads: Reads,
+    pub arity: Arity,
     pub from: Vec<Spanned<String>>,
+}
+
+/// One output of a stage.
+#[derive(Debug)]
+pub struct Output {
+    pub name: String,
+    pub format: String,
 }
 
 /// What the command line adds to the file.
@@ -112,28 +136,26 @@ fn lower(
         .take("name")
         .ok_or_else(|| Diagnostic::new(&head_span, "the pipeline has no `name`", "add: name = \"apple-leaves\""))?;
     let name = plain_name(into_string(name.node, "name")?)?;
-    let seed = match head.take("seed") {
-        None => 0,
-        Some(entry) => match entry.node.value {
-            Value::Int(seed) if seed >= 0 => seed as u64,
-            _ => return Err(Diagnostic::new(&entry.node.span, "`seed` is a whole number from 0", "not this")),
-        },
-    };
+    let seed = head.take("seed").map(into_seed).transpose()?.unwrap_or(0);
     no_more(&head, "key of `[pipeline]`:", &["name", "seed"])?;
 
     let sources = take_table(&mut table, "sources")?;
     let stages = take_table(&mut table, "stages")?;
     no_more(&table, "table", &["pipeline", "sources", "stages", "profiles"])?;
 
-    let sources: Vec<Source> =
+    let mut sources: Vec<Source> =
         sources.entries.into_iter().map(|entry| source(entry, folders)).collect::<Result<_>>()?;
-    let stages: Vec<Stage> = stages.entries.into_iter().map(|entry| stage(entry, registry)).collect::<Result<_>>()?;
-    for stage in &stages {
-        if sources.iter().any(|source| source.name.value == stage.name.value) {
-            let message = format!("`{}` is both a source and a stage", stage.name.value);
-            return Err(Diagnostic::new(&stage.name.span, message, "give one of them another name"));
+    for entry in &stages.entries {
+        let name = plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?;
+        if sources.iter().any(|source| source.name.value == name.value) {
+            let message = format!("`{}` is both a source and a stage", name.value);
+            return Err(Diagnostic::new(&name.span, message, "give one of them another name"));
         }
     }
+    let stages: Vec<Stage> = matrix::expand(stages, |name| registry.kind(name))?
+        .into_iter()
+        .map(|declared| stage(declared, seed, &mut sources, folders, registry))
+        .collect::<Result<_>>()?;
     Ok(Pipeline { name: name.value, seed, profile: overrides.profile.map(str::to_owned), sources, stages })
 }
 
@@ -152,9 +174,14 @@ fn source(entry: Entry, folders: &Folders<'_>) -> Result<Source> {
     Ok(Source { name, location })
 }
 
-fn stage(entry: Entry, registry: &Registry) -> Result<Stage> {
-    let name = plain_name(Spanned { value: entry.key, span: entry.key_span })?;
-    let mut table = into_table(entry.node, "a stage")?;
+fn stage(
+    declared: Declared,
+    seed: u64,
+    sources: &mut Vec<Source>,
+    folders: &Folders<'_>,
+    registry: &Registry,
+) -> Result<Stage> {
+    let Declared { name, instance, mut table } = declared;
     let kind = table.take("kind").ok_or_else(|| {
         let message = format!("stage `{}` has no `kind`", name.value);
         Diagnostic::new(&name.span, message, "is the name right?")
@@ -163,14 +190,60 @@ fn stage(entry: Entry, registry: &Registry) -> Result<Stage> {
     let kind = registry
         .kind(&kind.value)
         .ok_or_else(|| Diagnostic::unknown(&kind.span, "kind", &kind.value, registry.kinds().map(|kind| kind.name)))?;
-    let inputs = inputs(take_table(&mut table, "inputs")?, kind, &name)?;
+    let mut inputs = inputs(take_table(&mut table, "inputs")?, kind, &name)?;
+    if kind.inputs.iter().any(InputSpec::is_any) {
+        inputs.extend(files(&table, sources, folders)?);
+    }
+    let seed = match table.take("seed") {
+        Some(entry) if kind.uses.seed => into_seed(entry)?,
+        Some(entry) => {
+            let message = format!("kind `{}` uses no seed: its results depend on no chance", kind.name);
+            return Err(Diagnostic::new(&entry.key_span, message, "take it out"));
+        }
+        None => seed,
+    };
     let params = params::check(kind.params, &table.entries, &name.span, kind.name)?;
-    Ok(Stage { name, kind, inputs, params })
+    let outputs = outputs(kind, &table)?;
+    Ok(Stage { name, instance, kind, inputs, outputs, params, seed })
+}
+
+/// The outputs that the kind gives, or, where it leaves them to the stage, those of `outputs = { name = "format" }`.
+fn outputs(kind: &'static Kind, table: &Table) -> Result<Vec<Output>> {
+    if !kind.outputs.iter().any(OutputSpec::is_any) {
+        let own = |spec: &OutputSpec| Output { name: spec.name.to_owned(), format: spec.format.to_owned() };
+        return Ok(kind.outputs.iter().map(own).collect());
+    }
+    let Some(Value::Table(declared)) = table.get("outputs").map(|entry| &entry.node.value) else {
+        return Ok(Vec::new());
+    };
+    let one = |entry: &Entry| {
+        let name = plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?.value;
+        Ok(Output { name, format: into_string(entry.node.clone(), "a format")?.value })
+    };
+    declared.entries.iter().map(one).collect()
+}
+
+/// `files = ["script.py"]`: files whose content is part of what a program is. Each becomes a source of its own.
+fn files(table: &Table, sources: &mut Vec<Source>, folders: &Folders<'_>) -> Result<Option<Input>> {
+    // Another value is refused as the param that it is, too.
+    let Some(Value::Array(items)) = table.get("files").map(|entry| &entry.node.value) else { return Ok(None) };
+    let mut from = Vec::new();
+    for item in items {
+        let path = into_string(item.clone(), "a file")?;
+        // A slash is in no declared name.
+        let name = Spanned { value: format!("./{}", path.value), span: path.span.clone() };
+        if !sources.iter().any(|source| source.name.value == name.value) {
+            let location = Location::Path(folders.file.join(&path.value));
+            sources.push(Source { name: name.clone(), location });
+        }
+        from.push(name);
+    }
+    Ok(Some(Input { name: "files".to_owned(), format: None, reads: Reads::All, arity: Arity::Any, from }))
 }
 
 fn inputs(mut table: Table, kind: &'static Kind, stage: &Spanned<String>) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
-    for spec in kind.inputs {
+    for spec in kind.inputs.iter().filter(|spec| !spec.is_any()) {
         let Some(entry) = table.take(spec.name) else {
             if matches!(spec.arity, Arity::One | Arity::Many) {
                 let message = format!("kind `{}` needs the input `{}`: {}", kind.name, spec.name, spec.doc);
@@ -178,26 +251,43 @@ fn inputs(mut table: Table, kind: &'static Kind, stage: &Spanned<String>) -> Res
             }
             continue;
         };
-        let many = matches!(spec.arity, Arity::Many | Arity::Any);
-        let span = entry.node.span.clone();
-        let from = match entry.node.value {
-            Value::String(value) => vec![Spanned { value, span: span.clone() }],
-            Value::Array(items) if many => {
-                items.into_iter().map(|item| into_string(item, "an input")).collect::<Result<_>>()?
-            }
-            other => {
-                let wanted = if many { "a name or an array of names" } else { "one name" };
-                return Err(Diagnostic::new(&span, format!("input `{}` is {wanted}", spec.name), other.noun()));
-            }
-        };
-        if from.is_empty() && spec.arity == Arity::Many {
-            return Err(Diagnostic::new(&span, format!("input `{}` needs at least one name", spec.name), "none here"));
+        inputs.push(input(entry, spec, spec.name, Some(spec.format))?);
+    }
+    if let Some(any) = kind.inputs.iter().find(|spec| spec.is_any()) {
+        for entry in std::mem::take(&mut table.entries) {
+            let name = plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?.value;
+            inputs.push(input(entry, any, &name, None)?);
         }
-        inputs.push(Input { spec, from });
     }
     let known: Vec<&str> = kind.inputs.iter().map(|spec| spec.name).collect();
     no_more(&table, &format!("input of kind `{}`:", kind.name), &known)?;
     Ok(inputs)
+}
+
+fn input(entry: Entry, spec: &InputSpec, name: &str, format: Option<&'static str>) -> Result<Input> {
+    let many = spec.arity.is_many();
+    let span = entry.node.span.clone();
+    let from: Vec<Spanned<String>> = match entry.node.value {
+        Value::String(value) => vec![Spanned { value, span: span.clone() }],
+        Value::Array(items) if many => {
+            items.into_iter().map(|item| into_string(item, "an input")).collect::<Result<_>>()?
+        }
+        other => {
+            let wanted = if many { "a name or an array of names" } else { "one name" };
+            return Err(Diagnostic::new(&span, format!("input `{name}` is {wanted}"), other.noun()));
+        }
+    };
+    if from.is_empty() && spec.arity == Arity::Many {
+        return Err(Diagnostic::new(&span, format!("input `{name}` needs at least one name"), "none here"));
+    }
+    Ok(Input { name: name.to_owned(), format, reads: spec.reads, arity: spec.arity, from })
+}
+
+fn into_seed(entry: Entry) -> Result<u64> {
+    match entry.node.value {
+        Value::Int(seed) if seed >= 0 => Ok(seed as u64),
+        _ => Err(Diagnostic::new(&entry.node.span, "`seed` is a whole number from 0", "not this")),
+    }
 }
 
 /// Letters, digits, `-` and `_`: names become folder names and parts of `stage.output`.

@@ -59,18 +59,21 @@ impl Project {
         if names.is_empty() {
             return Ok(self.graph.order.clone());
         }
-        let ids = names.iter().map(|name| self.stage(name)).collect::<Result<Vec<_>>>()?;
-        Ok(self.graph.with_ancestors(&ids))
+        let ids = names.iter().map(|name| self.stages(name)).collect::<Result<Vec<_>>>()?;
+        Ok(self.graph.with_ancestors(&ids.concat()))
     }
 
-    /// A stage by the name given on the command line.
-    pub fn stage(&self, name: &str) -> Result<StageId> {
-        self.graph.find(name).ok_or_else(|| {
-            let text = Text { name: "command line".to_owned(), content: name.to_owned(), origin: Origin::CommandLine };
-            let span = Span { text: Arc::new(text), range: 0..name.len() };
-            let known = self.graph.pipeline.stages.iter().map(|stage| stage.name.value.as_str());
-            Diagnostic::unknown(&span, "stage", name, known).into()
-        })
+    /// The stages meant by a name given on the command line: one, or every instance of a group.
+    pub fn stages(&self, name: &str) -> Result<Vec<StageId>> {
+        let stages = self.graph.find(name);
+        if !stages.is_empty() {
+            return Ok(stages);
+        }
+        let text = Text { name: "command line".to_owned(), content: name.to_owned(), origin: Origin::CommandLine };
+        let span = Span { text: Arc::new(text), range: 0..name.len() };
+        let stages = self.graph.pipeline.stages.iter();
+        let known = stages.flat_map(|stage| [Some(stage.name.value.as_str()), stage.group()].into_iter().flatten());
+        Err(Diagnostic::unknown(&span, "stage", name, known).into())
     }
 
     pub fn profile(&self) -> Option<&str> {

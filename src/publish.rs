@@ -19,11 +19,12 @@ pub fn publish(
 ) -> Result<()> {
     for id in &options.stages {
         let stage = project.graph.stage(*id);
-        let Some(output) = stage.kind.outputs.first().filter(|_| stage.kind.uses.published) else { continue };
+        let Some(output) = stage.outputs.first().filter(|_| stage.kind.uses.published) else { continue };
+        let output = output.name.clone();
         let name = stage.name.value.clone();
         let last = project.cache.last(project.profile(), &name);
         let record_of = last.done.and_then(|key| project.cache.record(key));
-        let Some(digest) = record_of.and_then(|record| record.outputs.get(output.name).copied()) else { continue };
+        let Some(digest) = record_of.and_then(|record| record.outputs.get(&output).copied()) else { continue };
         let folder = project.root.join("reports").join(&project.graph.pipeline.name);
         let written = copy(project, digest, &folder, tell)?;
         let page = folder.join("run.md");

@@ -32,6 +32,7 @@ pub const REGISTRY: Registry = Registry {
         plantpipe_learn::KINDS,
         #[cfg(feature = "judge")]
         plantpipe_judge::KINDS,
+        plantpipe_command::KINDS,
     ],
     devices: &[
         "cpu",

@@ -173,7 +173,7 @@ fn action(project: &Project, id: StageId, ready: &Ready, scratch: &std::path::Pa
         kind: stage.kind.name.to_owned(),
         params: stage.params.clone(),
         inputs: ready.inputs.clone(),
-        seed: project.graph.pipeline.seed,
+        seed: stage.seed,
         threads,
         device: project.device.as_str().to_owned(),
         scratch: out,
@@ -203,14 +203,16 @@ fn keep(
         Outcome::Bug(message) => return Err(Error::Bug { message }),
     }
     let stage = project.graph.stage(id);
-    let (name, specs) = (stage.name.value.clone(), stage.kind.outputs);
+    let name = stage.name.value.clone();
+    let names: Vec<String> = stage.outputs.iter().map(|output| output.name.clone()).collect();
     let mut outputs = Outputs::new();
-    for spec in specs {
-        let folder = action.scratch.join(spec.name);
+    for output in names {
+        let folder = action.scratch.join(&output);
         if !folder.is_dir() {
-            return Err(Error::Bug { message: format!("it gave no output `{}`", spec.name) });
+            return Err(Error::Bug { message: format!("it gave no output `{output}`") });
         }
-        outputs.insert(spec.name.to_owned(), project.cache.keep(&folder)?);
+        let digest = project.cache.keep(&folder)?;
+        outputs.insert(output, digest);
     }
     for (path, snapshot) in &ready.watched {
         if let Some(file) = Scanner::changed_since(path, snapshot)? {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     plantpipe::main(Registry {
-        kinds: &[&[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL]],
+        kinds: &[&[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL], plantpipe_command::KINDS],
         devices: &["cpu"],
         auto_device: || "cpu".to_owned(),
     })

@@ -1,6 +1,7 @@
 //! The command line: arguments in, one file a subcommand, [`main`] turns how it ended into an exit code.
 
 mod graph;
+mod groups;
 mod kinds;
 mod run;
 mod status;

@@ -29,7 +29,7 @@ pub struct Run {
 impl Run {
     pub fn run(&self, project: &mut Project, global: &Global) -> Result<()> {
         let stages = project.select(&self.wanted)?;
-        let force = self.force.iter().map(|name| project.stage(name)).collect::<Result<Vec<_>>>()?;
+        let force = self.force.iter().map(|name| project.stages(name)).collect::<Result<Vec<_>>>()?.concat();
         let options = Options { stages, force, threads: threads() };
         if self.dry_run {
             return dry_run(project, &options, global.json);
@@ -37,7 +37,8 @@ impl Run {
         interrupt::listen()?;
         let names: Vec<String> = options.stages.iter().map(|id| project.graph.stage(*id).name.value.clone()).collect();
         let mut console = Console::new(global.json, global.verbosity(), names.iter().map(String::as_str));
-        scheduler::run(project, &options, &Local, &mut |event| console.tell(&event))
+        let executor = Local { folder: project.root.clone() };
+        scheduler::run(project, &options, &executor, &mut |event| console.tell(&event))
     }
 }
 

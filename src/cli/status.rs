@@ -1,8 +1,10 @@
 //! `plantpipe status`: what each stage is now; takes no lock and runs nothing.
 
+use super::groups::rows;
 use super::{Global, print, print_json};
-use crate::assess::{State, assess_all};
+use crate::assess::{Assessment, State, assess_all};
 use crate::error::Result;
+use crate::pipeline::Stage;
 use crate::project::Project;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
@@ -26,6 +28,7 @@ impl Status {
                 .map(|(stage, assessment)| {
                     json!({
                         "name": stage.name.value,
+                        "group": stage.group(),
                         "kind": stage.kind.name,
                         "state": assessment.state,
                         "reasons": assessment.reasons,
@@ -40,12 +43,19 @@ impl Status {
                 "schema_version": 1, "pipeline": pipeline.name, "profile": pipeline.profile, "stages": entries,
             }));
         }
-        let names = ids.iter().map(|id| project.graph.stage(*id).name.value.len()).max().unwrap_or(0);
-        let kinds = ids.iter().map(|id| project.graph.stage(*id).kind.name.len()).max().unwrap_or(0);
+        let stages: Vec<(&Stage, &Assessment)> = stages.collect();
+        let rows = rows(stages.iter().map(|(stage, _)| *stage));
+        let names = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+        let kinds = stages.iter().map(|(stage, _)| stage.kind.name.len()).max().unwrap_or(0);
         let mut text = String::new();
-        for (stage, assessment) in stages {
+        for row in rows {
+            let Some(at) = row.stage else {
+                text.push_str(&format!("{:<11}{}\n", "", row.name));
+                continue;
+            };
+            let (stage, assessment) = stages[at];
             let style = style(assessment.state);
-            let (state, name, kind) = (assessment.state.word(), &stage.name.value, stage.kind.name);
+            let (state, name, kind) = (assessment.state.word(), row.name, stage.kind.name);
             let reasons =
                 if assessment.state == State::NeverRun { String::new() } else { assessment.reasons.join("; ") };
             let line = format!("{style}{state:<11}{style:#}{name:<names$}  {kind:<kinds$}  {reasons}");

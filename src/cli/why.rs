@@ -1,48 +1,73 @@
 //! `plantpipe why STAGE`: every reason for which it would run.
 
 use super::{Global, print, print_json};
-use crate::assess::{State, assess_all};
+use crate::assess::{Assessment, State, assess_all};
 use crate::error::Result;
+use crate::graph::StageId;
 use crate::project::Project;
 use clap::Args;
 use serde_json::json;
 
 #[derive(Args)]
 pub struct Why {
+    /// A stage, an instance of one, or a group
     stage: String,
 }
 
 impl Why {
     pub fn run(&self, project: &mut Project, global: &Global) -> Result<()> {
-        let id = project.stage(&self.stage)?;
-        let ids = project.graph.with_ancestors(&[id]);
+        let wanted = project.stages(&self.stage)?;
+        let ids = project.graph.with_ancestors(&wanted);
         let assessed = assess_all(project, &ids)?;
         project.cache.save_if_there()?;
-        let (_, assessment) = assessed.last().expect("a stage is among its own ancestors, last");
         if global.json {
-            return print_json(&json!({
-                "schema_version": 1,
-                "stage": self.stage,
-                "state": assessment.state,
-                "reasons": assessment.reasons,
-                "key": assessment.ready.as_ref().map(|ready| ready.key),
-                "recipe": assessment.ready.as_ref().map(|ready| &ready.recipe),
-            }));
+            let mut documents: Vec<_> = wanted.iter().map(|id| document(project, &assessed, *id)).collect();
+            return print_json(&match documents.as_mut_slice() {
+                [one] => one.take(),
+                _ => json!({ "schema_version": 1, "group": self.stage, "instances": documents }),
+            });
         }
-        let state = assessment.state.word();
-        let mut text = match assessment.state {
-            State::Fresh => format!("{} is fresh: its recipe is recorded and its outputs are there\n", self.stage),
-            _ => format!("{} is {state}:\n", self.stage),
-        };
-        for reason in &assessment.reasons {
-            text.push_str(&format!("  {reason}\n"));
-        }
-        if assessment.state == State::Blocked {
-            for (id, upstream) in assessed.iter().filter(|(_, a)| !matches!(a.state, State::Fresh | State::Blocked)) {
-                let name = &project.graph.stage(*id).name.value;
-                text.push_str(&format!("  {name} is {}: {}\n", upstream.state.word(), upstream.reasons.join("; ")));
-            }
-        }
-        print(&text)
+        print(&wanted.iter().map(|id| words(project, &assessed, *id)).collect::<String>())
     }
+}
+
+type Assessed = [(StageId, Assessment)];
+
+fn assessment(assessed: &Assessed, id: StageId) -> &Assessment {
+    let found = assessed.iter().find(|(known, _)| *known == id);
+    &found.expect("a stage is among its own ancestors").1
+}
+
+fn document(project: &Project, assessed: &Assessed, id: StageId) -> serde_json::Value {
+    let assessment = assessment(assessed, id);
+    json!({
+        "schema_version": 1,
+        "stage": project.graph.stage(id).name.value,
+        "state": assessment.state,
+        "reasons": assessment.reasons,
+        "key": assessment.ready.as_ref().map(|ready| ready.key),
+        "recipe": assessment.ready.as_ref().map(|ready| &ready.recipe),
+    })
+}
+
+fn words(project: &Project, assessed: &Assessed, id: StageId) -> String {
+    let assessment = assessment(assessed, id);
+    let name = &project.graph.stage(id).name.value;
+    let mut text = match assessment.state {
+        State::Fresh => format!("{name} is fresh: its recipe is recorded and its outputs are there\n"),
+        state => format!("{name} is {}:\n", state.word()),
+    };
+    for reason in &assessment.reasons {
+        text.push_str(&format!("  {reason}\n"));
+    }
+    if assessment.state == State::Blocked {
+        let above = project.graph.with_ancestors(&[id]);
+        let behind =
+            assessed.iter().filter(|(id, a)| above.contains(id) && !matches!(a.state, State::Fresh | State::Blocked));
+        for (id, upstream) in behind {
+            let name = &project.graph.stage(*id).name.value;
+            text.push_str(&format!("  {name} is {}: {}\n", upstream.state.word(), upstream.reasons.join("; ")));
+        }
+    }
+    text
 }

@@ -13,7 +13,10 @@ use std::process::{Command, ExitStatus, Stdio};
 
 /// Children of the same binary.
 #[derive(Debug)]
-pub struct Local;
+pub struct Local {
+    /// Where they run: the folder of the pipeline file.
+    pub folder: PathBuf,
+}
 
 impl Executor for Local {
     fn run(&self, action: &Action, tell: &mut dyn FnMut(Event)) -> Result<Report> {
@@ -27,6 +30,9 @@ impl Executor for Local {
             .arg0("plantpipe")
             .arg("exec")
             .arg(&file)
+            .current_dir(&self.folder)
+            // A group of its own, so that it can end what it has started too.
+            .process_group(0)
             .env("RAYON_NUM_THREADS", action.threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -64,7 +64,7 @@ fn slow() -> (World, std::process::Child) {
     (world, child)
 }
 
-fn signal(name: &str, process: u32) {
+pub fn signal(name: &str, process: u32) {
     assert!(Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap().success());
 }
 

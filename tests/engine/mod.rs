@@ -1,10 +1,12 @@
 //! The engine's behaviour, seen through its binary with fake kinds.
 
 mod cache;
+mod command;
 mod command_line;
 mod file;
 mod keys;
 mod luck;
+mod matrix;
 
 use crate::world::World;
 

@@ -50,6 +50,11 @@ impl<'a> Context<'a> {
         self.action.inputs.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The names of the inputs given, sorted.
+    pub fn input_names(&self) -> impl Iterator<Item = &str> {
+        self.action.inputs.keys().map(String::as_str)
+    }
+
     /// The folder of an output, made if need be.
     ///
     /// # Errors

@@ -73,6 +73,33 @@ pub enum Reads {
     Tables,
 }
 
+impl Arity {
+    /// Whether an array of names may be given.
+    #[must_use]
+    pub fn is_many(self) -> bool {
+        matches!(self, Self::Many | Self::Any)
+    }
+}
+
+/// As the name of an input or output in a kind's table: any name, chosen by the stage in the pipeline file.
+pub const ANY: &str = "*";
+
+impl InputSpec {
+    /// Whether it stands for inputs of any name and format.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.name == ANY
+    }
+}
+
+impl OutputSpec {
+    /// Whether it stands for the outputs that a stage declares: `outputs = { name = "format" }`.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.name == ANY
+    }
+}
+
 impl Reads {
     /// Extensions, lower case, that count as images.
     pub const IMAGES: &'static [&'static str] = &["jpg", "jpeg", "png", "webp"];
@@ -124,6 +151,12 @@ pub enum ParamType {
     /// One number or an array of three (a value a colour channel, RGB); one number means three equal ones.
     /// The stage always receives three.
     Rgb,
+    /// An array of strings.
+    Texts,
+    /// A table of strings, numbers, booleans and arrays of them.
+    Table,
+    /// A table of strings.
+    TextTable,
     /// As the inner type, or the word `"auto"`.
     Auto(&'static ParamType),
 }

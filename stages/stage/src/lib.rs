@@ -15,4 +15,4 @@ pub mod sources;
 pub use action::{ACTION_SCHEMA, Action, Artifact, Event, Item, Outcome, Report};
 pub use context::Context;
 pub use error::{Error, IoContext, Result};
-pub use kind::{Arity, Code, CodeFile, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Uses};
+pub use kind::{ANY, Arity, Code, CodeFile, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Uses};

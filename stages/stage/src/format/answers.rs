@@ -34,7 +34,7 @@ impl Answers {
         let bad = |what: String| Error::at(path, what);
         let mut reader = csv::Reader::from_path(path).io("read", path)?;
         let header = reader.headers().map_err(|error| bad(error.to_string()))?.clone();
-        let (Some("image"), Some("predicted")) = (header.get(0), header.iter().last()) else {
+        let (Some("image"), Some("predicted")) = (header.get(0), header.iter().next_back()) else {
             return Err(bad("its columns are not `image`, one a label, `predicted`".to_owned()));
         };
         let labels: Vec<String> = header.iter().skip(1).take(header.len() - 2).map(str::to_owned).collect();
