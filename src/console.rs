@@ -1,6 +1,6 @@
 //! Events -> words: [`Console`] writes one plain line a change of state, a bar on a terminal, or NDJSON.
 
-use crate::event::Event;
+use crate::event::{Event, Planned};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -52,6 +52,15 @@ impl Console {
     }
 }
 
+impl Console {
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        if let Self::Words { bar, .. } = self {
+            hide(bar.as_mut());
+        }
+    }
+}
+
 const GREEN: Style = AnsiColor::Green.on_default().bold();
 const BLUE: Style = AnsiColor::Cyan.on_default().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -73,7 +82,12 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
     match event {
         Event::RunStarted { pipeline, profile, stages, .. } => {
             let profile = profile.as_ref().map(|name| format!(", profile {name}")).unwrap_or_default();
-            anstream::eprintln!("{pipeline}{profile}: {}", counted(*stages));
+            anstream::eprintln!("{pipeline}{profile}: {}", counted(*stages, "stage"));
+        }
+        Event::RunPlanned { stages } => {
+            if let Some(forecast) = forecast(stages) {
+                anstream::eprintln!("{forecast}");
+            }
         }
         Event::StageFresh { stage } if verbose => line(DIM, "fresh", stage, ""),
         Event::StageFresh { .. } => {}
@@ -104,7 +118,7 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
         Event::ReportPublished { path } => anstream::eprintln!("report: {path}"),
         Event::RunDone { ran: 0, fresh, .. } => anstream::eprintln!("nothing to do: {}", all_fresh(*fresh)),
         Event::RunDone { ran, fresh, seconds } => {
-            anstream::eprintln!("{} ran in {}, {fresh} fresh", counted(*ran), duration(*seconds));
+            anstream::eprintln!("{} ran in {}, {fresh} fresh", counted(*ran, "stage"), duration(*seconds));
         }
     }
 }
@@ -131,13 +145,53 @@ fn hide(bar: Option<&mut ProgressBar>) {
     }
 }
 
-/// `1 stage is fresh`, `4 stages are fresh`.
-pub fn all_fresh(stages: usize) -> String {
-    format!("{} {} fresh", counted(stages), if stages == 1 { "is" } else { "are" })
+/// What a run that takes long took the last time; none for one that took less than ten seconds or is new.
+fn forecast(stages: &[Planned]) -> Option<String> {
+    let known: Vec<&Planned> = stages.iter().filter(|stage| stage.last_seconds.is_some()).collect();
+    let seconds: f64 = known.iter().filter_map(|stage| stage.last_seconds).sum();
+    if seconds < 10.0 {
+        return None;
+    }
+    let certain = stages.iter().filter(|stage| stage.certain).count();
+    let mut text = format!("to run: {}", counted(certain, "stage"));
+    if certain < stages.len() {
+        text.push_str(&format!(", and perhaps {} behind", stages.len() - certain));
+    }
+    text.push_str(&format!("; last time {}", duration(seconds)));
+    let most = known.iter().filter_map(|stage| Some((stage.last_memory?, &stage.stage))).max();
+    if let Some((memory, stage)) = most {
+        text.push_str(&format!(", at most {} of memory ({stage})", bytes(memory)));
+    }
+    let new = stages.len() - known.len();
+    if new > 0 {
+        text.push_str(&format!("; {} never ran", counted(new, "stage")));
+    }
+    Some(text)
 }
 
-fn counted(stages: usize) -> String {
-    format!("{stages} stage{}", if stages == 1 { "" } else { "s" })
+/// `640 MB`, `1.3 GB`.
+pub fn bytes(number: u64) -> String {
+    match number as f64 / 1e6 {
+        mega if mega < 1000.0 => format!("{mega:.0} MB"),
+        mega => format!("{:.1} GB", mega / 1e3),
+    }
+}
+
+/// What a stage's last run took, where that is worth a word: ` (last time 83 s, 1.3 GB)`.
+pub fn took(planned: &Planned) -> String {
+    let Some(seconds) = planned.last_seconds.filter(|seconds| *seconds >= 1.0) else { return String::new() };
+    let memory = planned.last_memory.map(|memory| format!(", {}", bytes(memory))).unwrap_or_default();
+    format!(" (last time {}{memory})", duration(seconds))
+}
+
+/// `1 stage is fresh`, `4 stages are fresh`.
+pub fn all_fresh(stages: usize) -> String {
+    format!("{} {} fresh", counted(stages, "stage"), if stages == 1 { "is" } else { "are" })
+}
+
+/// `1 stage`, `4 stages`.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// `0.4 s`, `83 s`, `4 min 10 s`.
@@ -146,5 +200,32 @@ pub fn duration(seconds: f64) -> String {
         s if s < 10.0 => format!("{s:.1} s"),
         s if s < 120.0 => format!("{s:.0} s"),
         s => format!("{} min {:.0} s", (s / 60.0) as u64, s % 60.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(stage: &str, certain: bool, seconds: Option<f64>, memory: Option<u64>) -> Planned {
+        Planned { stage: stage.into(), certain, reasons: Vec::new(), last_seconds: seconds, last_memory: memory }
+    }
+
+    #[test]
+    fn a_long_run_is_forecast_from_what_its_stages_took() {
+        let stages = [
+            planned("small", true, Some(3.5), Some(640_000_000)),
+            planned("train", false, Some(150.0), Some(1_340_000_000)),
+            planned("new", true, None, None),
+        ];
+        assert_eq!(
+            forecast(&stages).as_deref(),
+            Some(
+                "to run: 2 stages, and perhaps 1 behind; last time 2 min 34 s, at most 1.3 GB of memory (train); 1 stage never ran"
+            )
+        );
+        assert_eq!(forecast(&stages[..1]), None);
+        assert_eq!(took(&stages[1]), " (last time 2 min 30 s, 1.3 GB)");
+        assert_eq!(took(&stages[2]), "");
     }
 }

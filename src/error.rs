@@ -89,6 +89,27 @@ impl Error {
         }
     }
 
+    /// What `--json` shows: the sentence, the way out, the exit code, and the place in the pipeline file.
+    pub fn document(&self) -> serde_json::Value {
+        let mut document = serde_json::json!({
+            "schema_version": 1,
+            "error": self.to_string(),
+            "hint": self.way_out(),
+            "exit_code": self.exit_code(),
+        });
+        if let Self::Pipeline(diagnostic) = self {
+            let (line, column) = diagnostic.span.place();
+            document["place"] = serde_json::json!({
+                "file": diagnostic.span.text.name,
+                "line": line,
+                "column": column,
+                "word": diagnostic.span.text.content.get(diagnostic.span.range.clone()),
+                "label": diagnostic.label,
+            });
+        }
+        document
+    }
+
     /// What a terminal shows, styled: `error: ...`, the word with a caret where there is one, and a hint.
     pub fn render(&self) -> String {
         match self {

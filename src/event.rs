@@ -12,6 +12,10 @@ pub enum Event {
         profile: Option<String>,
         stages: usize,
     },
+    /// What is not fresh, in order.
+    RunPlanned {
+        stages: Vec<Planned>,
+    },
     /// Nothing to do: recorded and verified.
     StageFresh {
         stage: String,
@@ -55,6 +59,19 @@ pub enum Event {
         fresh: usize,
         seconds: f64,
     },
+}
+
+/// A stage that a run will or may start.
+#[derive(Debug, Clone, Serialize)]
+pub struct Planned {
+    pub stage: String,
+    /// False: what lies upstream runs first, and may give the bytes it gave before.
+    pub certain: bool,
+    pub reasons: Vec<String>,
+    /// What its last run took.
+    pub last_seconds: Option<f64>,
+    /// The most memory that its last run held, bytes.
+    pub last_memory: Option<u64>,
 }
 
 /// Version of the event stream.

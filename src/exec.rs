@@ -22,7 +22,7 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         return Err(Error::usage(format!("{}: action schema {}, not {ACTION_SCHEMA}", file.display(), action.schema)));
     }
     let kind = registry
-        .kind(&action.kind)
+        .of_action(&action.kind)
         .ok_or_else(|| Error::usage(format!("{}: unknown kind `{}`", file.display(), action.kind)))?;
     rayon::ThreadPoolBuilder::new()
         .num_threads(action.threads)
@@ -44,8 +44,15 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         // Half an output is of no use, and on a full disk the report needs its room.
         crate::cache::remove(&action.scratch)?;
     }
-    let report = Report { schema: ACTION_SCHEMA, outcome, items: context.into_items() };
+    let report = Report { schema: ACTION_SCHEMA, outcome, items: context.into_items(), peak_memory: peak_memory() };
     write_whole(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
+}
+
+/// The most resident memory this process ever had, bytes.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// Ends this process when whoever started it closes our standard input, or dies.

@@ -56,6 +56,12 @@ fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
+/// A param's default, typed; none where it must be given.
+pub fn default_value(spec: &ParamSpec) -> Option<Json> {
+    let node = default_node(spec.default?);
+    Some(typed(&spec.ty, &node, spec.name).expect("a kind's default is of its type"))
+}
+
 fn default_node(toml: &str) -> Node {
     let text = Arc::new(Text { name: "default".to_owned(), content: format!("v = {toml}"), origin: Origin::File });
     let mut table = crate::document::parse(&text).expect("a kind's default is TOML");

@@ -136,7 +136,7 @@ fn lower(
         .take("name")
         .ok_or_else(|| Diagnostic::new(&head_span, "the pipeline has no `name`", "add: name = \"apple-leaves\""))?;
     let name = plain_name(into_string(name.node, "name")?)?;
-    let seed = head.take("seed").map(into_seed).transpose()?.unwrap_or(0);
+    let seed = head.take("seed").as_ref().map(into_seed).transpose()?.unwrap_or(0);
     no_more(&head, "key of `[pipeline]`:", &["name", "seed"])?;
 
     let sources = take_table(&mut table, "sources")?;
@@ -195,7 +195,7 @@ fn stage(
         inputs.extend(files(&table, sources, folders)?);
     }
     let seed = match table.take("seed") {
-        Some(entry) if kind.uses.seed => into_seed(entry)?,
+        Some(entry) if kind.uses.seed => into_seed(&entry)?,
         Some(entry) => {
             let message = format!("kind `{}` uses no seed: its results depend on no chance", kind.name);
             return Err(Diagnostic::new(&entry.key_span, message, "take it out"));
@@ -283,7 +283,7 @@ fn input(entry: Entry, spec: &InputSpec, name: &str, format: Option<&'static str
     Ok(Input { name: name.to_owned(), format, reads: spec.reads, arity: spec.arity, from })
 }
 
-fn into_seed(entry: Entry) -> Result<u64> {
+fn into_seed(entry: &Entry) -> Result<u64> {
     match entry.node.value {
         Value::Int(seed) if seed >= 0 => Ok(seed as u64),
         _ => Err(Diagnostic::new(&entry.node.span, "`seed` is a whole number from 0", "not this")),

@@ -6,6 +6,8 @@ use plantpipe_stage::Kind;
 #[derive(Debug, Clone, Copy)]
 pub struct Registry {
     pub kinds: &'static [&'static [&'static Kind]],
+    /// What answers `plantpipe predict`, where it is compiled in; no pipeline names it.
+    pub ask: Option<&'static Kind>,
     /// Device classes compiled in.
     pub devices: &'static [&'static str],
     /// What `--device auto` means here.
@@ -15,6 +17,12 @@ pub struct Registry {
 impl Registry {
     pub fn kinds(&self) -> impl Iterator<Item = &'static Kind> {
         self.kinds.iter().flat_map(|room| room.iter().copied())
+    }
+
+    /// The kind of an action: one of a pipeline, or [`Registry::ask`].
+    #[must_use]
+    pub fn of_action(&self, name: &str) -> Option<&'static Kind> {
+        self.kinds().chain(self.ask).find(|kind| kind.name == name)
     }
 
     #[must_use]
@@ -34,6 +42,10 @@ pub const REGISTRY: Registry = Registry {
         plantpipe_judge::KINDS,
         plantpipe_command::KINDS,
     ],
+    #[cfg(feature = "learn")]
+    ask: Some(&plantpipe_learn::ASK),
+    #[cfg(not(feature = "learn"))]
+    ask: None,
     devices: &[
         "cpu",
         #[cfg(feature = "cuda")]

@@ -1,11 +1,11 @@
 //! The loop: [`run`] takes stages in order, leaves the fresh ones alone, runs the others, and records what they gave.
 
-use crate::assess::{Assessment, Known, Ready, assess, locate};
+use crate::assess::{Assessment, Known, Ready, State, assess, assess_all, locate};
 use crate::cache::records::{Last, Outputs, Record, SCHEMA};
 use crate::cache::scan::Scanner;
 use crate::cache::{self};
 use crate::error::{Error, Result};
-use crate::event::{Event, SCHEMA_VERSION};
+use crate::event::{Event, Planned, SCHEMA_VERSION};
 use crate::executor::Executor;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::interrupt;
@@ -44,6 +44,7 @@ pub fn run(
         profile: project.profile().map(str::to_owned),
         stages: options.stages.len(),
     });
+    tell(Event::RunPlanned { stages: plan(project, options)? });
     let mut record = RunRecord::new(project, options.threads);
     let result = each_stage(project, options, executor, tell, &mut record);
     project.cache.scanner.save()?;
@@ -72,6 +73,25 @@ pub fn sources(project: &Project, stages: &[StageId]) -> Vec<SourceId> {
         }
     }
     sources
+}
+
+/// What is not fresh, and what it took the last time.
+pub fn plan(project: &mut Project, options: &Options) -> Result<Vec<Planned>> {
+    let assessed = assess_all(project, &options.stages)?;
+    let wanted = assessed.into_iter().filter(|(id, found)| found.state != State::Fresh || options.force.contains(id));
+    let planned = wanted.map(|(id, found)| {
+        let stage = project.graph.stage(id).name.value.clone();
+        let last = project.cache.last(project.profile(), &stage).done.and_then(|key| project.cache.record(key));
+        let reasons = if found.state == State::Fresh { vec!["forced".to_owned()] } else { found.reasons };
+        Planned {
+            stage,
+            certain: found.state != State::Blocked,
+            reasons,
+            last_seconds: last.as_ref().map(|record| record.seconds),
+            last_memory: last.and_then(|record| record.peak_memory),
+        }
+    });
+    Ok(planned.collect())
 }
 
 fn each_stage(
@@ -232,6 +252,7 @@ fn keep(
         outputs: outputs.clone(),
         items: report.items,
         seconds,
+        peak_memory: report.peak_memory,
     })?;
     project.cache.write_last(project.profile(), &name, Last { done: Some(ready.key), ..Last::default() })?;
     project.cache.show(&name, &outputs)?;

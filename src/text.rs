@@ -25,6 +25,16 @@ pub struct Span {
     pub range: Range<usize>,
 }
 
+impl Span {
+    /// Line and column of its start, from 1, columns in characters.
+    pub fn place(&self) -> (usize, usize) {
+        let before = &self.text.content[..self.range.start];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        (line, column)
+    }
+}
+
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spanned<T> {

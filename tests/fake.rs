@@ -1,6 +1,7 @@
 //! plantpipe's engine with fake stage kinds, for the engine's tests: they read and write a few bytes of text.
 
 use plantpipe::registry::Registry;
+use plantpipe_stage::format::{Answer, Answers};
 use plantpipe_stage::{
     Arity, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
 };
@@ -9,7 +10,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     plantpipe::main(Registry {
-        kinds: &[&[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL], plantpipe_command::KINDS],
+        kinds: &[
+            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN],
+            plantpipe_command::KINDS,
+        ],
+        ask: Some(&ASK),
         devices: &["cpu"],
         auto_device: || "cpu".to_owned(),
     })
@@ -94,6 +99,18 @@ const MEDDLE: Kind = Kind {
     ..BASE
 };
 
+/// A copy that counts as a model.
+const LEARN: Kind = Kind {
+    name: "learn",
+    doc: "copies its input as a model",
+    outputs: &[OutputSpec { name: "model", doc: "text", format: "model" }],
+    run: |ctx| {
+        let path = ctx.output("model")?.join("text.txt");
+        std::fs::write(&path, read(&ctx.input("from").path)?).io("write", path)
+    },
+    ..BASE
+};
+
 const SIGN: Kind = Kind {
     name: "sign",
     doc: "writes seed and device",
@@ -116,6 +133,56 @@ const TELL: Kind = Kind {
     },
     ..BASE
 };
+
+/// Answers `word` and `digit` for a file by the share of such characters in it; one that is empty fails.
+const ASK: Kind = Kind {
+    name: "ask",
+    doc: "answers",
+    inputs: &[InputSpec { name: "model", doc: "a text", format: "text", arity: Arity::One, reads: Reads::All }],
+    outputs: &[OutputSpec { name: "answers", doc: "answers", format: "answers" }],
+    run: ask,
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct AskParams {
+    images: Vec<AskedImage>,
+    cam: bool,
+    threshold: f32,
+}
+
+#[derive(serde::Deserialize)]
+struct AskedImage {
+    name: String,
+    path: std::path::PathBuf,
+}
+
+fn ask(ctx: &Context) -> Result<()> {
+    let params: AskParams = ctx.params()?;
+    let folder = ctx.output("answers")?;
+    let labels = ["digit", "word"].map(str::to_owned).to_vec();
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    for AskedImage { name, path } in params.images {
+        let text = std::fs::read_to_string(&path).io("read", &path)?;
+        if text.is_empty() {
+            failed.push(serde_json::json!({ "name": name, "message": format!("{name}: it is empty") }));
+            continue;
+        }
+        let digits = text.chars().filter(char::is_ascii_digit).count() as f32 / text.chars().count() as f32;
+        let probabilities = vec![digits, 1.0 - digits];
+        let answered = labels.iter().zip(&probabilities).filter(|(_, p)| **p >= params.threshold);
+        let predicted = answered.map(|(label, _)| label.clone()).collect();
+        if params.cam {
+            let path = folder.join("cams").join(format!("{}.png", rows.len()));
+            std::fs::create_dir_all(folder.join("cams")).io("make", &folder)?;
+            std::fs::write(&path, read(&ctx.input("model").path)?).io("write", &path)?;
+        }
+        rows.push(Answer { image: name, probabilities, predicted });
+    }
+    let path = folder.join("failed.json");
+    std::fs::write(&path, serde_json::to_vec(&failed).expect("JSON")).io("write", &path)?;
+    Answers { labels, rows }.write(&folder)
+}
 
 #[derive(serde::Deserialize)]
 struct CopyParams {

@@ -27,6 +27,8 @@ pub struct Record {
     /// Per-item records, sorted by id.
     pub items: Vec<Item>,
     pub seconds: f64,
+    /// Bytes, where the system told it.
+    pub peak_memory: Option<u64>,
 }
 
 /// What a stage was last time, in one profile.

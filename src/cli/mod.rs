@@ -3,7 +3,10 @@
 mod graph;
 mod groups;
 mod kinds;
+mod predict;
 mod run;
+mod schema;
+mod shell;
 mod status;
 mod why;
 
@@ -24,8 +27,15 @@ pub fn main(registry: Registry) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { 2 } else { 0 };
-            // Nobody listens: nothing to say.
-            let _ = error.print();
+            if code == 2 && std::env::args_os().any(|arg| arg == "--json") {
+                // Its first line is the sentence; the rest is usage and advice.
+                let text = error.render().to_string();
+                let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                complain(&Error::usage(sentence).document().to_string());
+            } else {
+                // Where nobody listens there is nothing to say.
+                let _ = error.print();
+            }
             return ExitCode::from(code);
         }
     };
@@ -37,14 +47,7 @@ pub fn main(registry: Registry) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, Error::BrokenPipe) {
-                if json {
-                    let document = serde_json::json!({
-                        "schema_version": 1, "error": error.to_string(), "hint": error.way_out(), "exit_code": error.exit_code(),
-                    });
-                    complain(&document.to_string());
-                } else {
-                    complain(&error.render());
-                }
+                complain(&if json { error.document().to_string() } else { error.render() });
             }
             ExitCode::from(error.exit_code())
         }
@@ -115,6 +118,14 @@ enum Command {
     Graph(graph::Graph),
     /// List the kinds of stages, or one kind's inputs, outputs and params
     Kinds(kinds::Kinds),
+    /// Ask a trained model about photographs
+    Predict(predict::Predict),
+    /// Print the JSON Schema of the pipeline file, for editors
+    Schema(schema::Schema),
+    /// Print a shell's completion script
+    Completions(shell::Completions),
+    /// Write the manual pages into a folder
+    Man(shell::Man),
     /// Run one action (internal)
     #[command(hide = true)]
     Exec { action: PathBuf },
@@ -128,6 +139,10 @@ fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
         Command::Why(command) => command.run(&mut global.open(registry)?, global),
         Command::Graph(command) => command.run(&global.open(registry)?, global),
         Command::Kinds(command) => command.run(registry, global),
+        Command::Predict(command) => command.run(&mut global.open(registry)?, registry, global),
+        Command::Schema(command) => command.run(registry),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
         Command::Exec { action } => crate::exec::exec(&action, &registry),
     }
 }
@@ -168,6 +183,11 @@ impl Color {
             _ => anstream::ColorChoice::Never.write_global(),
         }
     }
+}
+
+/// The command line as clap knows it.
+fn command_line() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Writes words to standard error; where that fails, the exit code still tells.

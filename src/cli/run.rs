@@ -1,9 +1,10 @@
 //! `plantpipe run`: runs what is not fresh.
 
 use super::{Global, print, print_json};
-use crate::assess::{State, assess_all, locate};
-use crate::console::{Console, all_fresh};
+use crate::assess::locate;
+use crate::console::{Console, all_fresh, took};
 use crate::error::Result;
+use crate::event::Planned;
 use crate::executor::Local;
 use crate::interrupt;
 use crate::pipeline::Location;
@@ -43,7 +44,7 @@ impl Run {
 }
 
 /// As many as the machine offers, or as `RAYON_NUM_THREADS` says.
-fn threads() -> usize {
+pub fn threads() -> usize {
     let asked = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok()).filter(|n| *n > 0);
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into))
 }
@@ -55,24 +56,24 @@ fn dry_run(project: &mut Project, options: &Options, json: bool) -> Result<()> {
             locate(project, source)?;
         }
     }
+    let planned = scheduler::plan(project, options)?;
     let width = options.stages.iter().map(|id| project.graph.stage(*id).name.value.len()).max().unwrap_or(0);
-    let mut lines = String::new();
-    let mut entries = Vec::new();
-    for (id, assessment) in assess_all(project, &options.stages)? {
-        let name = project.graph.stage(id).name.value.as_str();
-        let forced = options.force.contains(&id);
-        let (verb, reasons) = match assessment.state {
-            State::Fresh if forced => ("run", vec!["forced".to_owned()]),
-            State::Fresh => continue,
-            State::Blocked => ("perhaps", assessment.reasons),
-            _ => ("run", assessment.reasons),
-        };
-        lines.push_str(&format!("{verb:<8}{name:<width$}  {}\n", reasons.join("; ")));
-        entries.push(json!({ "stage": name, "action": verb, "reasons": reasons }));
-    }
+    let verb = |planned: &Planned| if planned.certain { "run" } else { "perhaps" };
     if json {
+        let entry = |planned: &Planned| {
+            json!({
+                "stage": planned.stage, "action": verb(planned), "reasons": planned.reasons,
+                "last_seconds": planned.last_seconds, "last_memory": planned.last_memory,
+            })
+        };
+        let entries: Vec<_> = planned.iter().map(entry).collect();
         return print_json(&json!({ "schema_version": 1, "would_run": entries }));
     }
+    let line = |planned: &Planned| {
+        let reasons = planned.reasons.join("; ");
+        format!("{:<8}{:<width$}  {reasons}{}\n", verb(planned), planned.stage, took(planned))
+    };
+    let mut lines: String = planned.iter().map(line).collect();
     if lines.is_empty() {
         lines = format!("nothing to do: {}\n", all_fresh(options.stages.len()));
     }

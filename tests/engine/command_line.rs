@@ -64,9 +64,40 @@ fn json_documents_carry_their_schema_version() {
         let document: serde_json::Value = serde_json::from_str(&world.ok(args).stdout).expect("one document");
         assert_eq!(document["schema_version"], 1, "{args:?}");
     }
-    let ended = world.go(&["status", "--json", "--profile", "none"]);
-    let error: serde_json::Value = serde_json::from_str(&ended.stderr).expect("an error is a document too");
-    assert_eq!((error["exit_code"].as_i64(), ended.code), (Some(2), 2));
+}
+
+#[test]
+fn an_error_is_a_document_too_with_its_place() {
+    let world = chain();
+    let error = |args: &[&str]| {
+        let ended = world.go(args);
+        let error: serde_json::Value = serde_json::from_str(&ended.stderr).expect("a document");
+        assert_eq!((error["exit_code"].as_i64(), ended.code), (Some(2), 2));
+        error
+    };
+    assert_eq!(error(&["status", "--json", "--profile", "none"])["place"]["file"], "--profile");
+    assert_eq!(error(&["status", "--json", "--wrong"])["error"], "unexpected argument '--wrong' found");
+    world.edit("kind = \"join\"", "kind = \"jion\"");
+    let error = error(&["status", "--json"]);
+    assert_eq!(error["error"], "unknown kind `jion`");
+    assert_eq!(error["place"]["word"], "\"jion\"");
+    assert_eq!((&error["place"]["line"], &error["place"]["column"]), (&16.into(), &8.into()));
+}
+
+#[test]
+fn a_plan_says_what_the_last_run_of_each_stage_took() {
+    let world = chain();
+    world.run(&[]);
+    world.edit("note = \"!\"", "note = \"?\"");
+    let document: serde_json::Value = serde_json::from_str(&world.ok(&["run", "-n", "--json"]).stdout).expect("JSON");
+    let side = &document["would_run"][0];
+    assert_eq!((&side["stage"], &side["action"]), (&"side".into(), &"run".into()));
+    assert!(side["last_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{side}");
+    if cfg!(target_os = "linux") {
+        assert!(side["last_memory"].as_u64().is_some_and(|bytes| bytes > 100_000), "{side}");
+    }
+    let stream = world.ok(&["run", "--json"]).stdout;
+    assert_eq!(events(&stream, "run_planned")[0]["stages"].as_array().expect("stages").len(), 3);
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod file;
 mod keys;
 mod luck;
 mod matrix;
+mod predict;
+mod schema;
 
 use crate::world::World;
 

@@ -82,4 +82,6 @@ pub struct Report {
     pub outcome: Outcome,
     /// Per-item records, sorted by id; empty for a stage that is not per-item.
     pub items: Vec<Item>,
+    /// The most memory that the process held, bytes, where the system tells it.
+    pub peak_memory: Option<u64>,
 }
