@@ -7,7 +7,7 @@ use crate::cache::records::{Outputs, Record};
 use crate::cache::scan::Snapshot;
 use crate::error::{Error, Result};
 use crate::graph::{Origin, SourceId, StageId};
-use crate::pipeline::Location;
+use crate::pipeline::{Location, Remote};
 use crate::project::Project;
 use crate::recipe::{Key, Recipe};
 use plantpipe_stage::format::{Ancestor, Edge, Lineage};
@@ -127,11 +127,23 @@ pub fn locate(project: &Project, id: SourceId) -> Result<PathBuf> {
         Location::Path(path) if path.exists() => Ok(path.clone()),
         Location::Path(path) => Err(Error::failed(format!("source `{name}`: there is no {}", path.display()))
             .hint(format!("say where it lies: --set sources.{name}=PATH"))),
-        Location::Remote(url) => Err(Error::failed(format!(
-            "source `{name}`: {url} is not on this machine, and this version downloads nothing"
-        ))
-        .hint(format!("download it and say where it lies: --set sources.{name}=PATH"))),
+        Location::Remote(remote) => remote_path(project, remote).ok_or_else(|| {
+            Error::failed(format!("source `{name}`: {} is not on this machine yet", remote.url))
+                .hint(format!("run downloads it; or say where it lies: --set sources.{name}=PATH"))
+        }),
     }
+}
+
+/// Where a downloaded source lies, once it has come.
+#[cfg(feature = "download")]
+fn remote_path(project: &Project, remote: &Remote) -> Option<PathBuf> {
+    Some(remote.path(&project.cache)).filter(|path| path.exists())
+}
+
+/// Built without downloads, nothing has come.
+#[cfg(not(feature = "download"))]
+fn remote_path(_: &Project, _: &Remote) -> Option<PathBuf> {
+    None
 }
 
 /// Builds the recipe from what is there now.

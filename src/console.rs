@@ -2,7 +2,7 @@
 
 use crate::event::{Event, Planned};
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -30,12 +30,7 @@ impl Console {
         if json {
             return Self::Ndjson;
         }
-        let bar = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(|| {
-            let style = "{prefix:<8}{msg} [{bar:24}] {pos}/{len} {per_sec} {eta} left";
-            let bar = ProgressBar::hidden();
-            bar.set_style(ProgressStyle::with_template(style).expect("a valid template").progress_chars("=> "));
-            bar
-        });
+        let bar = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(ProgressBar::hidden);
         Self::Words { verbosity, bar, width: names.map(str::len).max().unwrap_or(0) }
     }
 
@@ -89,6 +84,7 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
                 anstream::eprintln!("{forecast}");
             }
         }
+        Event::SourceFetched { source, url } => line(BLUE, "fetch", source, url),
         Event::StageFresh { stage } if verbose => line(DIM, "fresh", stage, ""),
         Event::StageFresh { .. } => {}
         Event::StageStarted { stage, reasons, .. } => {
@@ -99,9 +95,9 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
             }
             line(BLUE, "run", stage, &why);
         }
-        Event::StageProgress { stage, done, total, .. } => {
+        Event::StageProgress { stage, done, total, unit } => {
             if let Some(bar) = bar {
-                show(bar, stage, *done, *total);
+                show(bar, stage, *done, *total, unit);
             }
         }
         Event::StageNote { stage, note } => line(DIM, "", stage, note),
@@ -123,17 +119,34 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
     }
 }
 
-fn show(bar: &mut ProgressBar, stage: &str, done: u64, total: u64) {
+fn show(bar: &mut ProgressBar, stage: &str, done: u64, total: u64, unit: &str) {
     if bar.is_hidden() {
         bar.set_draw_target(indicatif::ProgressDrawTarget::stderr_with_hz(8));
     }
     if bar.message() != stage {
         bar.reset();
+        bar.set_style(style(unit));
         bar.set_message(stage.to_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
     }
     bar.set_length(total);
     bar.set_position(done);
+}
+
+/// `train [=====>      ] 384/480 images, 42.1/s, 2s left`; bytes as a download shows them.
+fn style(unit: &str) -> ProgressStyle {
+    let counts = match unit {
+        "bytes" => "{bytes}/{total_bytes}, {bytes_per_sec}".to_owned(),
+        unit => format!("{{pos}}/{{len}} {}, {{rate}}", unit.replace(['{', '}'], "")),
+    };
+    let template = format!("        {{msg}} [{{bar:24}}] {counts}, {{eta}} left");
+    ProgressStyle::with_template(&template)
+        .expect("a valid template")
+        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A line that cannot be drawn is drawn again a moment later.
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        })
+        .progress_chars("=> ")
 }
 
 fn hide(bar: Option<&mut ProgressBar>) {

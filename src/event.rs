@@ -12,6 +12,11 @@ pub enum Event {
         profile: Option<String>,
         stages: usize,
     },
+    /// A source that lies elsewhere is being downloaded.
+    SourceFetched {
+        source: String,
+        url: String,
+    },
     /// What is not fresh, in order.
     RunPlanned {
         stages: Vec<Planned>,

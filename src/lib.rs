@@ -10,6 +10,8 @@ mod cli;
 mod console;
 mod device;
 mod document;
+#[cfg(feature = "download")]
+mod download;
 mod error;
 mod event;
 mod exec;

@@ -31,8 +31,16 @@ pub struct Source {
 pub enum Location {
     /// A file or folder.
     Path(PathBuf),
-    /// A hub name or a URL.
-    Remote(String),
+    Remote(Remote),
+}
+
+/// A file elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// A hub name (`hf://owner/name`) or a URL.
+    pub url: String,
+    /// Lowercase hex.
+    pub sha256: Option<String>,
 }
 
 /// One `[stages.NAME]`, or one instance of it.
@@ -161,17 +169,40 @@ fn lower(
 
 fn source(entry: Entry, folders: &Folders<'_>) -> Result<Source> {
     let name = plain_name(Spanned { value: entry.key, span: entry.key_span })?;
-    let location = into_string(entry.node, "a source")?;
+    let (location, sha256) = match entry.node.value {
+        Value::Table(table) => elsewhere(table, &name)?,
+        _ => (into_string(entry.node, "a source")?, None),
+    };
     let remote = ["hf://", "https://", "http://"].iter().any(|scheme| location.value.starts_with(scheme));
+    if let Some(sha256) = sha256.as_ref().filter(|_| !remote) {
+        return Err(Diagnostic::new(&sha256.span, "only what is downloaded has a `sha256`", "this source is a path"));
+    }
     let location = match (remote, location.span.text.origin) {
         _ if location.value.is_empty() => {
             return Err(Diagnostic::new(&location.span, "a source is a path to a file or folder", "this is empty"));
         }
-        (true, _) => Location::Remote(location.value),
+        (true, _) => Location::Remote(Remote { url: location.value, sha256: sha256.map(|sha256| sha256.value) }),
         (false, Origin::File) => Location::Path(folders.file.join(location.value)),
         (false, Origin::CommandLine) => Location::Path(folders.current.join(location.value)),
     };
     Ok(Source { name, location })
+}
+
+/// `{ url = "...", sha256 = "..." }`.
+fn elsewhere(mut table: Table, name: &Spanned<String>) -> Result<(Spanned<String>, Option<Spanned<String>>)> {
+    let url = table
+        .take("url")
+        .ok_or_else(|| Diagnostic::new(&name.span, "a source that is a table has a `url`", "none here"))?;
+    let url = into_string(url.node, "url")?;
+    let sha256 = table.take("sha256").map(|entry| into_string(entry.node, "sha256")).transpose()?;
+    no_more(&table, "key of a source:", &["url", "sha256"])?;
+    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    match sha256 {
+        Some(sha256) if !is_digest(&sha256.value) => {
+            Err(Diagnostic::new(&sha256.span, "a `sha256` is 64 digits, 0-9 and a-f", "not this"))
+        }
+        sha256 => Ok((url, sha256)),
+    }
 }
 
 fn stage(

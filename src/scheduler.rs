@@ -9,6 +9,7 @@ use crate::event::{Event, Planned, SCHEMA_VERSION};
 use crate::executor::Executor;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::interrupt;
+use crate::pipeline::Location;
 use crate::project::Project;
 use crate::publish;
 use crate::run_record::{RunRecord, StageRun};
@@ -23,6 +24,8 @@ pub struct Options {
     /// Run even if fresh.
     pub force: Vec<StageId>,
     pub threads: usize,
+    /// Download nothing.
+    pub offline: bool,
 }
 
 /// Runs what is not fresh.
@@ -33,7 +36,10 @@ pub fn run(
     tell: &mut dyn FnMut(Event),
 ) -> Result<()> {
     let started = Instant::now();
-    for source in sources(project, &options.stages) {
+    let (here, elsewhere): (Vec<SourceId>, Vec<SourceId>) = sources(project, &options.stages)
+        .into_iter()
+        .partition(|id| matches!(project.graph.pipeline.sources[id.0].location, Location::Path(_)));
+    for source in here {
         locate(project, source)?;
     }
     project.cache.prepare()?;
@@ -44,6 +50,9 @@ pub fn run(
         profile: project.profile().map(str::to_owned),
         stages: options.stages.len(),
     });
+    for source in elsewhere {
+        download(project, source, options, tell)?;
+    }
     tell(Event::RunPlanned { stages: plan(project, options)? });
     let mut record = RunRecord::new(project, options.threads);
     let result = each_stage(project, options, executor, tell, &mut record);
@@ -59,6 +68,32 @@ pub fn run(
     let fresh = options.stages.len() - ran;
     tell(Event::RunDone { ran, fresh, seconds: started.elapsed().as_secs_f64() });
     Ok(())
+}
+
+/// Brings a source that lies elsewhere, unless it has come before.
+#[cfg(feature = "download")]
+fn download(project: &Project, id: SourceId, options: &Options, tell: &mut dyn FnMut(Event)) -> Result<()> {
+    let source = &project.graph.pipeline.sources[id.0];
+    let (Location::Remote(remote), Err(absent)) = (&source.location, locate(project, id)) else { return Ok(()) };
+    let name = source.name.value.clone();
+    if options.offline {
+        return Err(Error::failed(absent.to_string())
+            .hint(format!("run without --offline, or say where it lies: --set sources.{name}=PATH")));
+    }
+    tell(Event::SourceFetched { source: name.clone(), url: remote.url.clone() });
+    crate::download::fetch(&name, remote, &remote.path(&project.cache), &mut |done, total| {
+        tell(Event::StageProgress { stage: name.clone(), done, total, unit: "bytes".to_owned() });
+    })
+    .map_err(|error| match error {
+        Error::Failed { message, hint } => Error::Failed { message: format!("source `{name}`: {message}"), hint },
+        other => other,
+    })
+}
+
+/// Built without downloads, a source that lies elsewhere is absent.
+#[cfg(not(feature = "download"))]
+fn download(project: &Project, id: SourceId, _: &Options, _: &mut dyn FnMut(Event)) -> Result<()> {
+    locate(project, id).map(|_| ())
 }
 
 /// The sources that stages read.

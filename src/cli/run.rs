@@ -22,6 +22,9 @@ pub struct Run {
     /// Print what would run, and run nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Download nothing: fail where a source lies elsewhere
+    #[arg(long)]
+    offline: bool,
     /// Run this stage even if it is fresh
     #[arg(short, long, value_name = "STAGE")]
     force: Vec<String>,
@@ -31,7 +34,7 @@ impl Run {
     pub fn run(&self, project: &mut Project, global: &Global) -> Result<()> {
         let stages = project.select(&self.wanted)?;
         let force = self.force.iter().map(|name| project.stages(name)).collect::<Result<Vec<_>>>()?.concat();
-        let options = Options { stages, force, threads: threads() };
+        let options = Options { stages, force, threads: threads(), offline: self.offline };
         if self.dry_run {
             return dry_run(project, &options, global.json);
         }

@@ -44,7 +44,21 @@ fn schema(registry: Registry) -> Value {
                 },
                 "additionalProperties": false,
             },
-            "source": { "type": "string", "minLength": 1, "description": "A path, relative to this file, or a URL (https://, hf://)" },
+            "source": {
+                "description": "A path, relative to this file, or a URL (https://, hf://)",
+                "anyOf": [
+                    { "type": "string", "minLength": 1 },
+                    {
+                        "type": "object",
+                        "properties": {
+                            "url": { "type": "string", "minLength": 1 },
+                            "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "What comes is held against it" },
+                        },
+                        "required": ["url"],
+                        "additionalProperties": false,
+                    },
+                ],
+            },
             "remove": {
                 "type": "object",
                 "properties": { "remove": { "const": true, "description": "Takes the entry out" } },

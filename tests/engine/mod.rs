@@ -3,6 +3,8 @@
 mod cache;
 mod command;
 mod command_line;
+#[cfg(feature = "download")]
+mod download;
 mod file;
 mod keys;
 mod luck;
