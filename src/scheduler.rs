@@ -3,13 +3,13 @@
 use crate::assess::{Assessment, Known, Ready, State, assess, assess_all, locate};
 use crate::cache::records::{Last, Outputs, Record, SCHEMA};
 use crate::cache::scan::Scanner;
-use crate::cache::{self};
+use crate::cache::{self, Cache};
 use crate::error::{Error, Result};
 use crate::event::{Event, Planned, SCHEMA_VERSION};
 use crate::executor::Executor;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::interrupt;
-use crate::pipeline::Location;
+use crate::pipeline::{Location, Remote};
 use crate::project::Project;
 use crate::publish;
 use crate::run_record::{RunRecord, StageRun};
@@ -71,7 +71,6 @@ pub fn run(
 }
 
 /// Brings a source that lies elsewhere, unless it has come before.
-#[cfg(feature = "download")]
 fn download(project: &Project, id: SourceId, options: &Options, tell: &mut dyn FnMut(Event)) -> Result<()> {
     let source = &project.graph.pipeline.sources[id.0];
     let (Location::Remote(remote), Err(absent)) = (&source.location, locate(project, id)) else { return Ok(()) };
@@ -81,19 +80,24 @@ fn download(project: &Project, id: SourceId, options: &Options, tell: &mut dyn F
             .hint(format!("run without --offline, or say where it lies: --set sources.{name}=PATH")));
     }
     tell(Event::SourceFetched { source: name.clone(), url: remote.url.clone() });
-    crate::download::fetch(&name, remote, &remote.path(&project.cache), &mut |done, total| {
+    let mut progress = |done, total| {
         tell(Event::StageProgress { stage: name.clone(), done, total, unit: "bytes".to_owned() });
-    })
-    .map_err(|error| match error {
+    };
+    fetch(&name, remote, &project.cache, &mut progress).map_err(|error| match error {
         Error::Failed { message, hint } => Error::Failed { message: format!("source `{name}`: {message}"), hint },
         other => other,
     })
 }
 
-/// Built without downloads, a source that lies elsewhere is absent.
+#[cfg(feature = "download")]
+fn fetch(name: &str, remote: &Remote, cache: &Cache, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
+    crate::download::fetch(name, remote, &remote.path(cache), progress)
+}
+
 #[cfg(not(feature = "download"))]
-fn download(project: &Project, id: SourceId, _: &Options, _: &mut dyn FnMut(Event)) -> Result<()> {
-    locate(project, id).map(|_| ())
+fn fetch(name: &str, remote: &Remote, _: &Cache, _: &mut dyn FnMut(u64, u64)) -> Result<()> {
+    Err(Error::failed(format!("this plantpipe was built without downloads, and {} lies elsewhere", remote.url))
+        .hint(format!("download it and say where it lies: --set sources.{name}=PATH")))
 }
 
 /// The sources that stages read.
