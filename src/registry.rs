@@ -8,6 +8,8 @@ pub struct Registry {
     pub kinds: &'static [&'static [&'static Kind]],
     /// What answers `plantpipe predict`, where it is compiled in; no pipeline names it.
     pub ask: Option<&'static Kind>,
+    /// What looks at a data set for `plantpipe init`, where it is compiled in.
+    pub look: Option<&'static Kind>,
     /// Device classes compiled in.
     pub devices: &'static [&'static str],
     /// What `--device auto` means here.
@@ -19,10 +21,10 @@ impl Registry {
         self.kinds.iter().flat_map(|room| room.iter().copied())
     }
 
-    /// The kind of an action: one of a pipeline, or [`Registry::ask`].
+    /// The kind of an action: one of a pipeline, or a tool of the command line.
     #[must_use]
     pub fn of_action(&self, name: &str) -> Option<&'static Kind> {
-        self.kinds().chain(self.ask).find(|kind| kind.name == name)
+        self.kinds().chain(self.ask).chain(self.look).find(|kind| kind.name == name)
     }
 
     #[must_use]
@@ -46,6 +48,10 @@ pub const REGISTRY: Registry = Registry {
     ask: Some(&plantpipe_learn::ASK),
     #[cfg(not(feature = "learn"))]
     ask: None,
+    #[cfg(feature = "data")]
+    look: Some(&plantpipe_data::LOOK),
+    #[cfg(not(feature = "data"))]
+    look: None,
     devices: &[
         "cpu",
         #[cfg(feature = "cuda")]

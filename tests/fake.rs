@@ -15,6 +15,7 @@ fn main() -> ExitCode {
             plantpipe_command::KINDS,
         ],
         ask: Some(&ASK),
+        look: None,
         devices: &["cpu"],
         auto_device: || "cpu".to_owned(),
     })

@@ -2,12 +2,14 @@
 
 mod graph;
 mod groups;
+mod init;
 mod kinds;
 mod predict;
 mod run;
 mod schema;
 mod shell;
 mod status;
+mod tool;
 mod why;
 
 use crate::console::Verbosity;
@@ -108,6 +110,8 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write a pipeline file for a data set
+    Init(init::Init),
     /// Run what is not fresh, and write the report
     Run(run::Run),
     /// Show what is fresh and what is stale; changes nothing
@@ -134,6 +138,7 @@ enum Command {
 fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
     let global = &cli.global;
     match cli.command {
+        Command::Init(command) => command.run(registry, global),
         Command::Run(command) => command.run(&mut global.open(registry)?, global),
         Command::Status(command) => command.run(&mut global.open(registry)?, global),
         Command::Why(command) => command.run(&mut global.open(registry)?, global),

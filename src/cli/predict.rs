@@ -1,21 +1,20 @@
 //! `plantpipe predict`: asks a trained model about photographs, with exactly the preprocessing of its training.
 
 use super::run::threads;
+use super::tool::run_tool;
 use super::{Global, complain, print, print_json};
 use crate::assess::{State, assess_all};
 use crate::cache::objects::Presence;
 use crate::cache::{make, write_whole};
 use crate::console::{Console, Verbosity, counted};
 use crate::error::{Error, Result};
-use crate::event::Event;
-use crate::executor::{Executor, Local};
+
 use crate::graph::StageId;
-use crate::interrupt;
 use crate::project::Project;
 use crate::registry::Registry;
 use clap::Args;
 use plantpipe_stage::format::{Answer, Answers};
-use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Event as StageEvent, Outcome, Reads};
+use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Reads};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -94,7 +93,9 @@ impl Predict {
             report: scratch.path().join("report.json"),
             lineage: None,
         };
-        ask(&action, &project.root, global)?;
+        let verbosity = if global.json { Verbosity::Quiet } else { global.verbosity() };
+        let mut console = Console::new(false, verbosity, [stage.as_str()].into_iter());
+        run_tool(&action, &project.root, &mut console)?;
         let folder = out.join("answers");
         let answers = Answers::read(&folder).map_err(|error| Error::Bug { message: error.message })?;
         if let Some(to) = &self.cam {
@@ -150,26 +151,6 @@ impl Predict {
             None if std::io::stdout().is_terminal() || self.top.is_some() => print(&table(answers, self.top)),
             _ => print(&String::from_utf8_lossy(&csv()?)),
         }
-    }
-}
-
-/// Runs the action in a child process, as a stage.
-fn ask(action: &Action, root: &Path, global: &Global) -> Result<()> {
-    interrupt::listen()?;
-    let verbosity = if global.json { Verbosity::Quiet } else { global.verbosity() };
-    let mut console = Console::new(false, verbosity, [action.stage.as_str()].into_iter());
-    let stage = action.stage.clone();
-    let report = Local { folder: root.to_owned() }.run(action, &mut |event| match event {
-        StageEvent::Progress { done, total, unit } => {
-            console.tell(&Event::StageProgress { stage: stage.clone(), done, total, unit });
-        }
-        StageEvent::Note(note) => console.tell(&Event::StageNote { stage: stage.clone(), note }),
-    })?;
-    console.finish();
-    match report.outcome {
-        Outcome::Done => Ok(()),
-        Outcome::Failed(error) => Err(Error::Failed { message: error.message, hint: error.hint }),
-        Outcome::Bug(message) => Err(Error::Bug { message }),
     }
 }
 

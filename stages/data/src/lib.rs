@@ -4,6 +4,7 @@
 mod analyze;
 mod dataset;
 mod encode;
+mod look;
 mod pack;
 mod resize;
 mod sample;
@@ -12,6 +13,7 @@ mod tests;
 
 pub use analyze::{ANALYZE, AnalyzeParams};
 pub use encode::{ENCODE, EncodeParams};
+pub use look::LOOK;
 pub use pack::{PACK, PackParams};
 pub use resize::{RESIZE, ResizeParams};
 pub use sample::{SAMPLE, SampleParams};

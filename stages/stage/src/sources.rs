@@ -17,8 +17,8 @@ pub const TABLES: Code = code!(
     "format/splits.rs",
     "format/table.rs"
 );
-/// What is asked of a model outside a pipeline.
-pub const ANSWERS: Code = code!("stage", "format/answers.rs");
+/// What is asked outside a pipeline.
+pub const TOOLS: Code = code!("stage", "format/answers.rs", "format/look.rs");
 /// The documents that stages write.
 pub const DOCUMENTS: Code = code!(
     "stage",
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn every_format_is_listed() {
-        let listed: Vec<&str> = [&RANDOM, &IMAGES, &SHARDS, &TABLES, &ANSWERS, &DOCUMENTS]
+        let listed: Vec<&str> = [&RANDOM, &IMAGES, &SHARDS, &TABLES, &TOOLS, &DOCUMENTS]
             .iter()
             .flat_map(|c| c.files)
             .map(|f| f.name)
