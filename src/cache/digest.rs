@@ -80,6 +80,7 @@ impl Manifest {
         let mut hasher = blake3::Hasher::new_derive_key("plantpipe 2026 manifest");
         for (path, entry) in &self.files {
             let content = match (reads, Reads::is_image(path)) {
+                (Reads::Images, false) if Reads::is_table(path) => None,
                 (Reads::Images, false) => continue,
                 (Reads::Tables, true) => None,
                 _ => Some(entry.digest),
@@ -126,6 +127,10 @@ mod tests {
         assert!(!same(&base, &table, Reads::Tables));
         assert!(!same(&base, &pixels, Reads::Images));
         assert!(same(&base, &table, Reads::Images));
+        let renamed = manifest(&[("a.jpg", b"1"), ("u.csv", b"x")]);
+        assert!(!same(&base, &renamed, Reads::Images));
+        let more = manifest(&[("a.jpg", b"1"), ("readme.txt", b"x"), ("t.csv", b"x")]);
+        assert!(same(&base, &more, Reads::Images));
         for other in [&pixels, &name, &table] {
             assert!(!same(&base, other, Reads::All));
         }

@@ -1,6 +1,6 @@
 //! The kind [`ENCODE`]: label tables as numbers, one 0/1 column a label.
 
-use crate::dataset::{self, Labelled, labelled};
+use crate::dataset::{self, Divided, labelled};
 use plantpipe_stage::format::{MultiHot, MultiHotRow, Split};
 use plantpipe_stage::sources;
 use plantpipe_stage::{Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, Reads, Result, Uses, code};
@@ -12,14 +12,17 @@ const OWN: Code = code!("data", "encode.rs");
 /// Multi-hot encoding over the sorted union of the labels of all splits.
 pub const ENCODE: Kind = Kind {
     name: "encode",
-    doc: "turns the label tables into one 0/1 column a label",
-    inputs: &[InputSpec {
-        name: "labels",
-        doc: "the data set whose label tables are encoded; its photographs are looked for, not read",
-        format: "dataset",
-        arity: Arity::One,
-        reads: Reads::Tables,
-    }],
+    doc: "turns labels into one 0/1 column a label",
+    inputs: &[
+        InputSpec {
+            name: "labels",
+            doc: "the data set whose labels are encoded; its photographs are looked for, not read",
+            format: "dataset",
+            arity: Arity::One,
+            reads: Reads::Tables,
+        },
+        dataset::SPLITS,
+    ],
     outputs: &[OutputSpec { name: "labels", doc: "one row a photograph, one column a label", format: "multihot" }],
     params: &[],
     code: &[&OWN, &dataset::CODE, &sources::TABLES],
@@ -37,11 +40,14 @@ fn run(context: &Context) -> Result<()> {
     let EncodeParams {} = context.params()?;
     let root = &context.input("labels").path;
     let data = labelled(root)?;
-    refuse_unlearnable(root, &data)?;
+    let rows = data.divided(root, context.optional("splits"))?;
+    refuse_unlearnable(root, &rows)?;
     for (split, count) in data.unlabelled.iter().filter(|(_, count)| **count > 0) {
-        context.note(format!("{split}: {count} photographs without a row in the label table take no part"));
+        let place = split.map(|split| format!("{split}: ")).unwrap_or_default();
+        let (noun, verb) = if *count == 1 { ("photograph", "takes") } else { ("photographs", "take") };
+        context.note(format!("{place}{count} {noun} without labels {verb} no part"));
     }
-    let rows = data.rows.iter().map(|row| MultiHotRow {
+    let rows = rows.iter().map(|row| MultiHotRow {
         image: row.id.clone(),
         split: row.split,
         targets: data.labels.iter().map(|label| u8::from(row.labels.contains(label))).collect(),
@@ -50,19 +56,23 @@ fn run(context: &Context) -> Result<()> {
 }
 
 /// A label that only val or test know could never be learnt.
-fn refuse_unlearnable(root: &Path, data: &Labelled) -> Result<()> {
-    let train = || data.rows.iter().filter(|row| row.split == Split::Train);
-    let known: BTreeSet<&String> = train().flat_map(|row| &row.labels).collect();
-    for row in &data.rows {
+fn refuse_unlearnable(root: &Path, rows: &[Divided]) -> Result<()> {
+    let known: BTreeSet<&String> =
+        rows.iter().filter(|row| row.split == Split::Train).flat_map(|row| &row.labels).collect();
+    for row in rows {
         if let Some(label) = row.labels.iter().find(|label| !known.contains(label)) {
             let known: Vec<String> = known.iter().map(|label| format!("`{label}`")).collect();
             let hint = if known.is_empty() {
-                format!("the train split has no labelled photograph: is {} there?", Split::Train.table(root).display())
+                "the train split has no labelled photograph: is its label table there?".to_owned()
             } else {
                 format!("the train split knows {}; correct the label, or add photographs of it", known.join(", "))
             };
-            let what = format!("`{}` carries the label `{label}`, which no photograph of the train split has", row.id);
-            return Err(Error::at(row.split.table(root), what).hint(hint));
+            let split = row.split;
+            let what = format!(
+                "`{}` ({split}) carries the label `{label}`, which no photograph of the train split has",
+                row.id
+            );
+            return Err(Error::at(root, what).hint(hint));
         }
     }
     Ok(())

@@ -37,14 +37,16 @@ fn run(ctx: &Context) -> Result<()> {
     let mut splits: BTreeMap<Split, u64> = BTreeMap::new();
     let mut labels: BTreeMap<String, u64> = BTreeMap::new();
     for row in &data.rows {
-        *splits.entry(row.split).or_default() += 1;
+        if let Some(split) = row.split {
+            *splits.entry(split).or_default() += 1;
+        }
         for label in &row.labels {
             *labels.entry(label.clone()).or_default() += 1;
         }
     }
     Look {
         schema: Look::SCHEMA,
-        layout: "a folder a split, each with its table".to_owned(),
+        layout: data.layout.words().to_owned(),
         photographs: data.rows.len() as u64,
         unlabelled: data.unlabelled.values().sum(),
         several: data.rows.iter().filter(|row| row.labels.len() > 1).count() as u64,

@@ -67,7 +67,8 @@ pub enum Arity {
 pub enum Reads {
     /// Every file.
     All,
-    /// Only files with an image extension ([`Reads::IMAGES`]).
+    /// The content of every file with an image extension ([`Reads::IMAGES`]), and the names (only the names) of `.csv`
+    /// files, which tell how a data set is laid out.
     Images,
     /// The content of every file that is not an image, and the names (only the names) of the images.
     Tables,
@@ -103,6 +104,12 @@ impl OutputSpec {
 impl Reads {
     /// Extensions, lower case, that count as images.
     pub const IMAGES: &'static [&'static str] = &["jpg", "jpeg", "png", "webp"];
+
+    /// Whether a file of this name counts as a table.
+    #[must_use]
+    pub fn is_table(name: &str) -> bool {
+        name.rsplit_once('.').is_some_and(|(_, ext)| ext.eq_ignore_ascii_case("csv"))
+    }
 
     /// Whether a file of this name counts as an image.
     #[must_use]

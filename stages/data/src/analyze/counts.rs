@@ -1,19 +1,20 @@
 //! The numbers of an [`Analysis`]; pure.
 
-use crate::dataset::{Labelled, LabelledPhotograph};
+use super::Data;
+use crate::dataset::Divided;
 use plantpipe_stage::format::{Analysis, Combination, DatasetCard, JsonFormat, Split, SplitAnalysis};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything but the pictures.
-pub(super) fn count(data: &Labelled, card: Option<DatasetCard>, dimensions: BTreeMap<String, u64>) -> Analysis {
+pub(super) fn count(data: &Data, card: Option<DatasetCard>, dimensions: BTreeMap<String, u64>) -> Analysis {
     Analysis {
         schema: Analysis::SCHEMA,
         synthetic: card.as_ref().is_some_and(|card| card.synthetic),
         name: card.as_ref().map(|card| card.name.clone()),
         description: card.map(|card| card.description),
         labels: data.labels.clone(),
-        splits: data.unlabelled.iter().map(|(split, unlabelled)| count_split(data, *split, *unlabelled)).collect(),
+        splits: splits(data).into_iter().map(|split| count_split(data, split)).collect(),
         cooccurrence: cooccurrence(data),
         combinations: combinations(data),
         dimensions,
@@ -21,8 +22,13 @@ pub(super) fn count(data: &Labelled, card: Option<DatasetCard>, dimensions: BTre
     }
 }
 
-fn count_split(data: &Labelled, split: Split, unlabelled: u64) -> SplitAnalysis {
-    let rows: Vec<&LabelledPhotograph> = data.rows.iter().filter(|row| row.split == split).collect();
+/// Those that have photographs, labelled or not.
+fn splits(data: &Data) -> BTreeSet<Split> {
+    data.rows.iter().map(|row| row.split).chain(data.unlabelled.keys().copied().flatten()).collect()
+}
+
+fn count_split(data: &Data, split: Split) -> SplitAnalysis {
+    let rows: Vec<&Divided> = data.rows.iter().filter(|row| row.split == split).collect();
     let mut labels_per_image = BTreeMap::new();
     for row in &rows {
         *labels_per_image.entry(row.labels.len() as u64).or_default() += 1;
@@ -32,7 +38,7 @@ fn count_split(data: &Labelled, split: Split, unlabelled: u64) -> SplitAnalysis 
     SplitAnalysis {
         split,
         images: rows.len() as u64,
-        unlabelled,
+        unlabelled: data.unlabelled.get(&Some(split)).copied().unwrap_or(0),
         label_counts: data.labels.iter().map(carry).collect(),
         labels_per_image,
         cardinality: if rows.is_empty() { 0.0 } else { labels as f64 / rows.len() as f64 },
@@ -40,13 +46,13 @@ fn count_split(data: &Labelled, split: Split, unlabelled: u64) -> SplitAnalysis 
     }
 }
 
-fn fingerprint(rows: &[&LabelledPhotograph]) -> String {
+fn fingerprint(rows: &[&Divided]) -> String {
     let mut lines: Vec<String> = rows.iter().map(|row| format!("{},{}\n", row.id, row.labels.join(" "))).collect();
     lines.sort();
     blake3::hash(lines.concat().as_bytes()).to_hex().to_string()
 }
 
-fn cooccurrence(data: &Labelled) -> Vec<Vec<u64>> {
+fn cooccurrence(data: &Data) -> Vec<Vec<u64>> {
     let place: BTreeMap<&String, usize> = data.labels.iter().enumerate().map(|(place, label)| (label, place)).collect();
     let mut counts = vec![vec![0; data.labels.len()]; data.labels.len()];
     for row in &data.rows {
@@ -60,7 +66,7 @@ fn cooccurrence(data: &Labelled) -> Vec<Vec<u64>> {
 }
 
 /// Commonest over all splits first; equally common ones by name.
-fn combinations(data: &Labelled) -> Vec<Combination> {
+fn combinations(data: &Data) -> Vec<Combination> {
     let mut sets: BTreeMap<&[String], BTreeMap<Split, u64>> = BTreeMap::new();
     for row in &data.rows {
         *sets.entry(&row.labels).or_default().entry(row.split).or_default() += 1;

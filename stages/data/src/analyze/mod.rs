@@ -4,12 +4,12 @@ mod charts;
 mod contact;
 mod counts;
 
-use crate::dataset::{self, Labelled, card, labelled};
+use crate::dataset::{self, Divided, card, labelled, passed_over};
 use charts::{cooccurrence_chart, label_chart};
 use contact::contact_sheet;
 use counts::count;
 use plantpipe_pixels::{dimensions, encode_jpeg};
-use plantpipe_stage::format::{JsonFormat, Picture};
+use plantpipe_stage::format::{JsonFormat, Picture, Split};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
@@ -29,13 +29,16 @@ const COOCCURRENCE_FILE: &str = "cooccurrence.svg";
 pub const ANALYZE: Kind = Kind {
     name: "analyze",
     doc: "counts and shows what is in a data set: labels, label sets, sizes, a contact sheet",
-    inputs: &[InputSpec {
-        name: "dataset",
-        doc: "the data set to look at",
-        format: "dataset",
-        arity: Arity::One,
-        reads: Reads::All,
-    }],
+    inputs: &[
+        InputSpec {
+            name: "dataset",
+            doc: "the data set to look at",
+            format: "dataset",
+            arity: Arity::One,
+            reads: Reads::All,
+        },
+        dataset::SPLITS,
+    ],
     outputs: &[OutputSpec { name: "analysis", doc: "`analysis.json` and its pictures", format: "analysis" }],
     params: &[ParamSpec {
         name: "contact",
@@ -73,11 +76,35 @@ pub struct AnalyzeParams {
     pub contact: usize,
 }
 
+/// What is counted: every labelled photograph with its split.
+struct Data {
+    /// Sorted.
+    labels: Vec<String>,
+    /// Sorted by id.
+    rows: Vec<Divided>,
+    /// Photographs without labels, by the split of their folder.
+    unlabelled: BTreeMap<Option<Split>, u64>,
+}
+
 fn run(context: &Context) -> Result<()> {
     let params: AnalyzeParams = context.params()?;
     let root = &context.input("dataset").path;
     let folder = context.output("analysis")?;
-    let data = labelled(root)?;
+    let read = labelled(root)?;
+    let data = Data {
+        rows: read.divided(root, context.optional("splits"))?,
+        labels: read.labels,
+        unlabelled: read.unlabelled,
+    };
+    let others = passed_over(root)?;
+    if !others.is_empty() {
+        let counts =
+            others.iter().map(|(extension, count)| format!("{count} .{extension}")).collect::<Vec<_>>().join(", ");
+        context.note(format!(
+            "files of these kinds are passed over: {counts}; photographs are {}",
+            Reads::IMAGES.join(", ")
+        ));
+    }
     let mut analysis = count(&data, card(root)?, sizes(context, &data)?);
     let save = |file: &str, bytes: &[u8]| std::fs::write(folder.join(file), bytes).io("write", folder.join(file));
     save(CONTACT_FILE, &encode_jpeg(&contact_sheet(&data, params.contact)?, 88)?)?;
@@ -104,7 +131,7 @@ fn pictures(contact: usize) -> Vec<Picture> {
 }
 
 /// How many labelled photographs there are of each size ("256x256"), upright.
-fn sizes(context: &Context, data: &Labelled) -> Result<BTreeMap<String, u64>> {
+fn sizes(context: &Context, data: &Data) -> Result<BTreeMap<String, u64>> {
     let done = AtomicUsize::new(0);
     let size = |path: &Path| -> Result<(u32, u32)> {
         let size = dimensions(&std::fs::read(path).io("read", path)?, path)?;

@@ -138,6 +138,7 @@ fn table(plans: &[Plan], split: Split) -> LabelTable {
     let row = |plan: &Plan| LabelRow {
         image: format!("{}.jpg", plan.id),
         labels: plan.labels.iter().map(|label| (*label).to_owned()).collect(),
+        split: None,
     };
     LabelTable { rows: plans.iter().filter(|plan| plan.split == split).map(row).collect() }
 }

@@ -12,7 +12,7 @@ fn rows_become_zeros_and_ones_sorted_by_id() {
     let table = String::from_utf8(world.read("out/labels/multihot.csv")).expect("text");
     assert_eq!(table, "image,split,healthy,rust,scab\na,train,1,0,0\nb,train,0,1,1\nc,val,0,0,1\nd,test,0,1,0\n");
     // Only `e` has no row.
-    assert_eq!(ran.notes, ["test: 1 photographs without a row in the label table take no part"]);
+    assert_eq!(ran.notes, ["test: 1 photograph without labels takes no part"]);
 }
 
 #[test]
@@ -38,8 +38,8 @@ fn a_label_that_train_does_not_know_is_refused() {
     let world = World::new();
     world.write("data/val_label.csv", b"images,labels\nc.jpg,scabb\n");
     let refused = world.refused(&ENCODE, DATA);
-    let what = "`c` carries the label `scabb`, which no photograph of the train split has";
-    assert_eq!(refused.message, format!("data/val_label.csv: {what}"));
+    let what = "`c` (val) carries the label `scabb`, which no photograph of the train split has";
+    assert_eq!(refused.message, format!("data: {what}"));
     assert!(refused.hint.starts_with("the train split knows `healthy`, `rust`, `scab`"), "{}", refused.hint);
 }
 
@@ -47,7 +47,7 @@ fn a_label_that_train_does_not_know_is_refused() {
 fn without_a_train_table_the_hint_names_it() {
     let world = World::new();
     world.remove("data/train_label.csv");
-    assert!(world.refused(&ENCODE, DATA).hint.contains("is data/train_label.csv there?"));
+    assert!(world.refused(&ENCODE, DATA).hint.contains("is its label table there?"));
 }
 
 #[test]

@@ -82,8 +82,11 @@ fn a_missing_folder_and_one_without_photographs_are_told_apart() {
     assert!(refused.hint.contains("{train,val,test}/images/*.jpg"), "{}", refused.hint);
     world.write("data/pictures/a.jpg", b"");
     assert!(
-        world.refused(&RESIZE, DATA).message.ends_with("data: no `train/images`, `val/images` or `test/images` in it")
+        world
+            .refused(&RESIZE, DATA)
+            .message
+            .ends_with("data: neither label tables nor a folder of photographs a class in it")
     );
     world.write("data/train/images/readme.txt", b"");
-    assert!(world.refused(&RESIZE, DATA).message.ends_with("data: no photograph in its `images` folders"));
+    assert!(world.refused(&RESIZE, DATA).message.ends_with("data: no photograph in it"));
 }

@@ -61,7 +61,7 @@ pub struct DatasetCard {
 }
 json_format!(DatasetCard, "dataset.json", 1);
 
-/// A label table: columns `images,labels`, labels separated by spaces.
+/// A label table. Written, it has the columns `images,labels`, labels separated by spaces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LabelTable {
     pub rows: Vec<LabelRow>,
@@ -70,53 +70,95 @@ pub struct LabelTable {
 /// A photograph's file name and its labels, sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelRow {
-    /// `800f85dc5f407aef.jpg`.
+    /// `800f85dc5f407aef.jpg`, perhaps with folders before it, or without its extension.
     pub image: String,
     pub labels: Vec<String>,
+    /// Where the table has a column `split`.
+    pub split: Option<Split>,
+}
+
+/// The names that people give the column of images, and that of labels; upper case counts as lower.
+const IMAGE_COLUMNS: [&str; 8] = ["images", "image", "image_id", "image_name", "filename", "file_name", "file", "id"];
+const LABEL_COLUMNS: [&str; 4] = ["labels", "label", "class", "classes"];
+const SPLIT_COLUMN: &str = "split";
+/// What a table can look like, for hints.
+const FORMS: &str = "a label table has a column of images (`image`, `image_id`, `filename`, ...) and either `labels`, \
+    separated by spaces, or one column a label that holds 0 or 1";
+
+/// The columns of a label table.
+struct Columns {
+    image: usize,
+    labels: LabelColumns,
+    split: Option<usize>,
+}
+
+enum LabelColumns {
+    /// One cell of names.
+    Names(usize),
+    /// A 0/1 cell a label.
+    OneHot(Vec<(usize, String)>),
+}
+
+impl Columns {
+    fn of(header: &csv::StringRecord) -> Option<Self> {
+        let names: Vec<String> =
+            header.iter().map(|head| head.trim_start_matches('\u{feff}').trim().to_lowercase()).collect();
+        let find = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
+        let image = find(&IMAGE_COLUMNS)?;
+        let split = find(&[SPLIT_COLUMN]);
+        let others = (0..names.len()).filter(|at| *at != image && Some(*at) != split);
+        let labels = match find(&LABEL_COLUMNS) {
+            Some(at) => LabelColumns::Names(at),
+            None => LabelColumns::OneHot(others.map(|at| (at, header[at].trim().to_owned())).collect()),
+        };
+        let none = matches!(&labels, LabelColumns::OneHot(columns) if columns.is_empty());
+        (!none).then_some(Self { image, labels, split })
+    }
 }
 
 impl LabelTable {
-    /// Reads a table; columns `image` or `images`, and `labels`; CRLF and any row order welcome.
+    /// Reads a table: a column of images, and either one of labels (separated by spaces, `;` or `|`) or one 0/1 column a
+    /// label; perhaps a column `split`. CRLF and any row order are welcome.
     ///
     /// # Errors
-    /// A missing file or column, an empty name or label set, a name twice, a name that is no plain file name.
+    /// A missing file or column, an empty name or label cell, a cell that is neither 0 nor 1, a name twice, a name that
+    /// leads out of the folder.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).io("read", path)?;
+        let mut reader = reader(path)?;
         let header = reader.headers().map_err(|error| Error::at(path, error))?.clone();
-        let column = |names: &[&str]| {
-            header.iter().position(|head| names.contains(&head.trim_start_matches('\u{feff}'))).ok_or_else(|| {
-                Error::at(path, format!("no column `{}`", names[0])).hint(format!(
-                    "a label table has the columns `images,labels`; this one has `{}`",
-                    header.iter().collect::<Vec<_>>().join(",")
-                ))
-            })
-        };
-        let (image, labels) = (column(&["images", "image"])?, column(&["labels"])?);
+        let columns = Columns::of(&header).ok_or_else(|| {
+            let found = header.iter().collect::<Vec<_>>().join(",");
+            Error::at(path, format!("no label table: its columns are `{found}`")).hint(FORMS)
+        })?;
         let mut seen = BTreeMap::new();
         let mut rows = Vec::new();
         for record in reader.records() {
             let record = record.map_err(|error| Error::at(path, error))?;
             let line = record.position().map_or(0, csv::Position::line);
-            let name = record.get(image).unwrap_or_default().to_owned();
-            if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-                return Err(Error::at(path, format!("line {line}: `{name}` is not a file name")));
+            let row =
+                row(&record, &columns).map_err(|what| Error::at(path, format!("line {line}: {what}")).hint(FORMS))?;
+            if let Some(first) = seen.insert(row.image.clone(), line) {
+                let what = format!("line {line}: `{}` stands there twice, first on line {first}", row.image);
+                return Err(Error::at(path, what));
             }
-            let mut labels: Vec<String> =
-                record.get(labels).unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-            labels.sort();
-            labels.dedup();
-            if labels.is_empty() {
-                return Err(Error::at(path, format!("line {line}: `{name}` has no label")));
-            }
-            if let Some(first) = seen.insert(name.clone(), line) {
-                return Err(Error::at(
-                    path,
-                    format!("line {line}: `{name}` stands there twice, first on line {first}"),
-                ));
-            }
-            rows.push(LabelRow { image: name, labels });
+            rows.push(row);
         }
         Ok(Self { rows })
+    }
+
+    /// Whether a CSV file has no columns of images and labels, so that it may be about something else.
+    #[must_use]
+    pub fn is_of_something_else(path: &Path) -> bool {
+        let header = reader(path).and_then(|mut reader| reader.headers().cloned().io("read", path));
+        header.is_ok_and(|header| match Columns::of(&header) {
+            None => true,
+            // Numbers of any sort beside an image column: perhaps labels, perhaps not; a look at the first row tells.
+            Some(columns @ Columns { labels: LabelColumns::OneHot(_), .. }) => {
+                let first = reader(path).ok().and_then(|mut reader| reader.records().next()?.ok());
+                first.is_some_and(|record| row(&record, &columns).is_err())
+            }
+            Some(_) => false,
+        })
     }
 
     /// Writes the table, rows as they stand.
@@ -129,6 +171,50 @@ impl LabelTable {
     }
 }
 
+fn reader(path: &Path) -> Result<csv::Reader<std::fs::File>> {
+    csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).io("read", path)
+}
+
+/// A record as a row, or what is wrong with it.
+fn row(record: &csv::StringRecord, columns: &Columns) -> Result<LabelRow, String> {
+    let cell = |at: usize| record.get(at).unwrap_or_default();
+    let image = cell(columns.image).replace('\\', "/");
+    let leads_out = |part: &str| part.is_empty() || part.starts_with('.');
+    if image.split('/').any(leads_out) {
+        return Err(format!("`{image}` is not a file name"));
+    }
+    let mut labels: Vec<String> = match &columns.labels {
+        LabelColumns::Names(at) => {
+            let words = cell(*at).split(|c: char| c.is_whitespace() || matches!(c, ';' | '|'));
+            words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        }
+        LabelColumns::OneHot(labels) => {
+            let mut carried = Vec::new();
+            for (at, label) in labels {
+                match cell(*at).parse::<f64>() {
+                    Ok(1.0) => carried.push(label.replace(char::is_whitespace, "_")),
+                    Ok(0.0) => {}
+                    _ => return Err(format!("`{}` in the column `{label}` is neither 0 nor 1", cell(*at))),
+                }
+            }
+            carried
+        }
+    };
+    labels.sort();
+    labels.dedup();
+    if labels.is_empty() && matches!(columns.labels, LabelColumns::Names(_)) {
+        return Err(format!("`{image}` has no label"));
+    }
+    let split = match columns.split.map(cell) {
+        None => None,
+        Some("train" | "training") => Some(Split::Train),
+        Some("val" | "valid" | "validation") => Some(Split::Val),
+        Some("test") => Some(Split::Test),
+        Some(other) => return Err(format!("unknown split `{other}` of `{image}`")),
+    };
+    Ok(LabelRow { image, labels, split })
+}
+
 /// A photograph's id: its file name without the extension.
 #[must_use]
 pub fn image_id(file_name: &str) -> &str {
@@ -139,4 +225,56 @@ pub fn image_id(file_name: &str) -> &str {
 #[must_use]
 pub fn mask_file(id: &str, label: &str) -> String {
     format!("{id}.{label}.png")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn read(text: &str) -> Result<Vec<(String, String, Option<Split>)>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, text).expect("writes");
+        let rows =
+            LabelTable::read(&path).map_err(|error| error.message.replace(&path.display().to_string(), "t.csv"))?.rows;
+        Ok(rows.into_iter().map(|row| (row.image, row.labels.join("+"), row.split)).collect())
+    }
+
+    fn row(image: &str, labels: &str) -> (String, String, Option<Split>) {
+        (image.to_owned(), labels.to_owned(), None)
+    }
+
+    #[test]
+    fn every_form_of_table_gives_the_same_rows() {
+        let rows = vec![row("a.jpg", "healthy"), row("b.jpg", "rust+scab")];
+        for text in [
+            "images,labels\na.jpg,healthy\nb.jpg,scab rust\n",
+            "\u{feff}image,labels\r\na.jpg,healthy\r\nb.jpg,rust scab\r\n",
+            "Label,Filename\nhealthy,a.jpg\nscab;rust,b.jpg\n",
+            "labels,id\nhealthy,a.jpg\nscab|rust|scab,b.jpg\n",
+            "image_id,healthy,rust,scab\na.jpg,1,0,0\nb.jpg,0,1.0,1\n",
+        ] {
+            assert_eq!(read(text).expect(text), rows, "{text}");
+        }
+        assert_eq!(read("image,leaf spot\na,1\nb,0\n").expect("reads"), [row("a", "leaf_spot"), row("b", "")]);
+        assert_eq!(read("image,label,split\na,x,valid\n").expect("reads")[0].2, Some(Split::Val));
+        assert_eq!(read("image,label\ntrain/a.jpg,x\n").expect("reads"), [row("train/a.jpg", "x")]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (text, says) in [
+            ("name,labels\n", "t.csv: no label table: its columns are `name,labels`"),
+            ("image\na\n", "t.csv: no label table: its columns are `image`"),
+            ("image,labels\na.jpg,\n", "t.csv: line 2: `a.jpg` has no label"),
+            ("image,labels\n../a.jpg,x\n", "t.csv: line 2: `../a.jpg` is not a file name"),
+            ("image,labels\na,x\n,x\n", "t.csv: line 3: `` is not a file name"),
+            ("image,labels\na,x\na,y\n", "t.csv: line 3: `a` stands there twice, first on line 2"),
+            ("image,rust\na,0.5\n", "t.csv: line 2: `0.5` in the column `rust` is neither 0 nor 1"),
+            ("image,labels,split\na,x,dev\n", "t.csv: line 2: unknown split `dev` of `a`"),
+        ] {
+            assert_eq!(read(text).expect_err(text), says);
+        }
+    }
 }
