@@ -35,17 +35,17 @@ impl Layout {
         if Split::ALL.iter().any(|split| split.images(root).is_dir()) {
             return Ok(Self::SplitTables);
         }
-        let entries = entries(root)?;
+        let there = entries(root)?;
         let is_table = |path: &PathBuf| {
             path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
                 && path.file_name().is_some_and(|name| name != NO_TABLE)
                 && path.is_file()
         };
-        let tables: Vec<PathBuf> = entries.iter().filter(|path| is_table(path)).cloned().collect();
+        let tables: Vec<PathBuf> = there.iter().filter(|path| is_table(path)).cloned().collect();
         if !tables.is_empty() {
             return Ok(Self::Tables(tables));
         }
-        let folders: Vec<&PathBuf> = entries.iter().filter(|path| path.is_dir()).collect();
+        let folders: Vec<&PathBuf> = there.iter().filter(|path| path.is_dir()).collect();
         for folder in folders.iter().filter(|folder| split_of(folder).is_some()) {
             for class in entries(folder)?.iter().filter(|path| path.is_dir()) {
                 if has_image(class)? {
