@@ -3,6 +3,7 @@
 mod analyze;
 mod dedup;
 mod encode;
+mod iterative;
 mod pack;
 mod resize;
 mod split;
