@@ -1,6 +1,6 @@
 //! The kind [`ENCODE`]: label tables as numbers, one 0/1 column a label.
 
-use crate::dataset::{self, Labelled, labelled};
+use crate::dataset::{self, Assigned, SPLITS, assigned, labelled};
 use plantpipe_stage::format::{MultiHot, MultiHotRow, Split};
 use plantpipe_stage::sources;
 use plantpipe_stage::{Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, Reads, Result, Uses, code};
@@ -13,13 +13,16 @@ const OWN: Code = code!("data", "encode.rs");
 pub const ENCODE: Kind = Kind {
     name: "encode",
     doc: "turns the label tables into one 0/1 column a label",
-    inputs: &[InputSpec {
-        name: "labels",
-        doc: "the data set whose label tables are encoded; its photographs are looked for, not read",
-        format: "dataset",
-        arity: Arity::One,
-        reads: Reads::Tables,
-    }],
+    inputs: &[
+        InputSpec {
+            name: "labels",
+            doc: "the data set whose label tables are encoded; its photographs are looked for, not read",
+            format: "dataset",
+            arity: Arity::One,
+            reads: Reads::Tables,
+        },
+        SPLITS,
+    ],
     outputs: &[OutputSpec { name: "labels", doc: "one row a photograph, one column a label", format: "multihot" }],
     params: &[],
     code: &[&OWN, &dataset::CODE, &sources::TABLES],
@@ -36,7 +39,7 @@ pub struct EncodeParams {}
 fn run(context: &Context) -> Result<()> {
     let EncodeParams {} = context.params()?;
     let root = &context.input("labels").path;
-    let data = labelled(root)?;
+    let data = assigned(labelled(root)?, root, context.optional("splits").map(|list| list.path.as_path()))?;
     refuse_unlearnable(root, &data)?;
     for (split, count) in data.unlabelled.iter().filter(|(_, count)| **count > 0) {
         context.note(format!("{split}: {count} photographs without a row in the label table take no part"));
@@ -50,7 +53,7 @@ fn run(context: &Context) -> Result<()> {
 }
 
 /// A label that only val or test know could never be learnt.
-fn refuse_unlearnable(root: &Path, data: &Labelled) -> Result<()> {
+fn refuse_unlearnable(root: &Path, data: &Assigned) -> Result<()> {
     let train = || data.rows.iter().filter(|row| row.split == Split::Train);
     let known: BTreeSet<&String> = train().flat_map(|row| &row.labels).collect();
     for row in &data.rows {

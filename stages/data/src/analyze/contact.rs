@@ -1,6 +1,6 @@
 //! The contact sheet: a row of photographs a label, so that people see what a label means; [`contact_sheet`].
 
-use crate::dataset::{Labelled, LabelledPhotograph};
+use crate::dataset::{Assigned, AssignedPhotograph};
 use plantpipe_pixels::{Rgb, RgbImage, crop_resize, decode, text};
 use plantpipe_stage::{IoContext, Result};
 use rayon::prelude::*;
@@ -20,8 +20,8 @@ const FAINT: [u8; 3] = [0x57, 0x60, 0x6a];
 ///
 /// # Errors
 /// A photograph that cannot be read or decoded.
-pub(super) fn contact_sheet(data: &Labelled, each: usize) -> Result<RgbImage> {
-    let rows: Vec<(&String, usize, Vec<&LabelledPhotograph>)> =
+pub(super) fn contact_sheet(data: &Assigned, each: usize) -> Result<RgbImage> {
+    let rows: Vec<(&String, usize, Vec<&AssignedPhotograph>)> =
         data.labels.iter().map(|label| chosen(data, label, each)).collect();
     // A sheet narrower than four photographs would have no room for its headings.
     let columns = rows.iter().map(|(_, _, photographs)| photographs.len()).max().unwrap_or(0).max(4) as u32;
@@ -45,8 +45,8 @@ pub(super) fn contact_sheet(data: &Labelled, each: usize) -> Result<RgbImage> {
 }
 
 /// A label, how many photographs carry it, and those for the sheet.
-fn chosen<'a>(data: &'a Labelled, label: &'a String, each: usize) -> (&'a String, usize, Vec<&'a LabelledPhotograph>) {
-    let mut carriers: Vec<&LabelledPhotograph> = data.rows.iter().filter(|row| row.labels.contains(label)).collect();
+fn chosen<'a>(data: &'a Assigned, label: &'a String, each: usize) -> (&'a String, usize, Vec<&'a AssignedPhotograph>) {
+    let mut carriers: Vec<&AssignedPhotograph> = data.rows.iter().filter(|row| row.labels.contains(label)).collect();
     let count = carriers.len();
     carriers.sort_by_cached_key(|row| *blake3::hash(format!("{label} {}", row.id).as_bytes()).as_bytes());
     carriers.truncate(each);
@@ -54,7 +54,7 @@ fn chosen<'a>(data: &'a Labelled, label: &'a String, each: usize) -> (&'a String
 }
 
 /// The middle square of a photograph.
-fn thumbnail(photograph: &LabelledPhotograph) -> Result<RgbImage> {
+fn thumbnail(photograph: &AssignedPhotograph) -> Result<RgbImage> {
     let bytes = std::fs::read(&photograph.path).io("read", &photograph.path)?;
     let image = decode(&bytes, &photograph.path)?;
     let (width, height) = (image.width() as f32, image.height() as f32);
@@ -72,7 +72,7 @@ fn heading(sheet: &mut RgbImage, top: u32, label: &str, carriers: usize) {
 }
 
 /// Split and id, and below them the other labels that the photograph carries.
-fn caption(sheet: &mut RgbImage, left: u32, top: u32, photograph: &LabelledPhotograph, label: &str) {
+fn caption(sheet: &mut RgbImage, left: u32, top: u32, photograph: &AssignedPhotograph, label: &str) {
     let (left, top) = (left as i32, top as i32);
     let line = |sheet: &mut RgbImage, down: i32, color: [u8; 3], words: &str| {
         text::draw(sheet, left, top + down, 15.0, color, &text::fit(15.0, words, SIDE as f32));

@@ -1,12 +1,12 @@
 //! The numbers of an [`Analysis`]; pure.
 
-use crate::dataset::{Labelled, LabelledPhotograph};
+use crate::dataset::{Assigned, AssignedPhotograph};
 use plantpipe_stage::format::{Analysis, Combination, DatasetCard, JsonFormat, Split, SplitAnalysis};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Everything but the pictures.
-pub(super) fn count(data: &Labelled, card: Option<DatasetCard>, dimensions: BTreeMap<String, u64>) -> Analysis {
+pub(super) fn count(data: &Assigned, card: Option<DatasetCard>, dimensions: BTreeMap<String, u64>) -> Analysis {
     Analysis {
         schema: Analysis::SCHEMA,
         synthetic: card.as_ref().is_some_and(|card| card.synthetic),
@@ -21,8 +21,8 @@ pub(super) fn count(data: &Labelled, card: Option<DatasetCard>, dimensions: BTre
     }
 }
 
-fn count_split(data: &Labelled, split: Split, unlabelled: u64) -> SplitAnalysis {
-    let rows: Vec<&LabelledPhotograph> = data.rows.iter().filter(|row| row.split == split).collect();
+fn count_split(data: &Assigned, split: Split, unlabelled: u64) -> SplitAnalysis {
+    let rows: Vec<&AssignedPhotograph> = data.rows.iter().filter(|row| row.split == split).collect();
     let mut labels_per_image = BTreeMap::new();
     for row in &rows {
         *labels_per_image.entry(row.labels.len() as u64).or_default() += 1;
@@ -40,13 +40,13 @@ fn count_split(data: &Labelled, split: Split, unlabelled: u64) -> SplitAnalysis 
     }
 }
 
-fn fingerprint(rows: &[&LabelledPhotograph]) -> String {
+fn fingerprint(rows: &[&AssignedPhotograph]) -> String {
     let mut lines: Vec<String> = rows.iter().map(|row| format!("{},{}\n", row.id, row.labels.join(" "))).collect();
     lines.sort();
     blake3::hash(lines.concat().as_bytes()).to_hex().to_string()
 }
 
-fn cooccurrence(data: &Labelled) -> Vec<Vec<u64>> {
+fn cooccurrence(data: &Assigned) -> Vec<Vec<u64>> {
     let place: BTreeMap<&String, usize> = data.labels.iter().enumerate().map(|(place, label)| (label, place)).collect();
     let mut counts = vec![vec![0; data.labels.len()]; data.labels.len()];
     for row in &data.rows {
@@ -60,7 +60,7 @@ fn cooccurrence(data: &Labelled) -> Vec<Vec<u64>> {
 }
 
 /// Commonest over all splits first; equally common ones by name.
-fn combinations(data: &Labelled) -> Vec<Combination> {
+fn combinations(data: &Assigned) -> Vec<Combination> {
     let mut sets: BTreeMap<&[String], BTreeMap<Split, u64>> = BTreeMap::new();
     for row in &data.rows {
         *sets.entry(&row.labels).or_default().entry(row.split).or_default() += 1;

@@ -4,7 +4,7 @@ mod charts;
 mod contact;
 mod counts;
 
-use crate::dataset::{self, Labelled, card, labelled};
+use crate::dataset::{self, Assigned, SPLITS, assigned, card, labelled};
 use charts::{cooccurrence_chart, label_chart};
 use contact::contact_sheet;
 use counts::count;
@@ -29,13 +29,16 @@ const COOCCURRENCE_FILE: &str = "cooccurrence.svg";
 pub const ANALYZE: Kind = Kind {
     name: "analyze",
     doc: "counts and shows what is in a data set: labels, label sets, sizes, a contact sheet",
-    inputs: &[InputSpec {
-        name: "dataset",
-        doc: "the data set to look at",
-        format: "dataset",
-        arity: Arity::One,
-        reads: Reads::All,
-    }],
+    inputs: &[
+        InputSpec {
+            name: "dataset",
+            doc: "the data set to look at",
+            format: "dataset",
+            arity: Arity::One,
+            reads: Reads::All,
+        },
+        SPLITS,
+    ],
     outputs: &[OutputSpec { name: "analysis", doc: "`analysis.json` and its pictures", format: "analysis" }],
     params: &[ParamSpec {
         name: "contact",
@@ -77,7 +80,7 @@ fn run(context: &Context) -> Result<()> {
     let params: AnalyzeParams = context.params()?;
     let root = &context.input("dataset").path;
     let folder = context.output("analysis")?;
-    let data = labelled(root)?;
+    let data = assigned(labelled(root)?, root, context.optional("splits").map(|list| list.path.as_path()))?;
     let mut analysis = count(&data, card(root)?, sizes(context, &data)?);
     let save = |file: &str, bytes: &[u8]| std::fs::write(folder.join(file), bytes).io("write", folder.join(file));
     save(CONTACT_FILE, &encode_jpeg(&contact_sheet(&data, params.contact)?, 88)?)?;
@@ -104,7 +107,7 @@ fn pictures(contact: usize) -> Vec<Picture> {
 }
 
 /// How many labelled photographs there are of each size ("256x256"), upright.
-fn sizes(context: &Context, data: &Labelled) -> Result<BTreeMap<String, u64>> {
+fn sizes(context: &Context, data: &Assigned) -> Result<BTreeMap<String, u64>> {
     let done = AtomicUsize::new(0);
     let size = |path: &Path| -> Result<(u32, u32)> {
         let size = dimensions(&std::fs::read(path).io("read", path)?, path)?;

@@ -1,19 +1,24 @@
 //! A data set folder as the kinds read it: [`Photograph`]s by id, and [`Labelled`], the label tables joined with them.
 
+mod splits;
+
+pub(crate) use splits::{Assigned, AssignedPhotograph, SPLITS, assigned};
+
 use plantpipe_stage::format::{DatasetCard, JsonFormat, LabelTable, Split, image_id};
 use plantpipe_stage::{Code, Error, IoContext, Reads, Result, code};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The sources that reading a data set depends on.
-pub(crate) const CODE: Code = code!("data", "dataset.rs");
+pub(crate) const CODE: Code = code!("data/dataset", "mod.rs", "splits.rs");
 
 const LAYOUT: &str = "a data set is a folder with `{train,val,test}/images/*.jpg` and `{train,val,test}_label.csv`";
 
 /// A photograph's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Photograph {
-    pub(crate) split: Split,
+    /// None where the layout has no splits.
+    pub(crate) split: Option<Split>,
     pub(crate) path: PathBuf,
 }
 
@@ -32,7 +37,7 @@ pub(crate) fn photographs(root: &Path) -> Result<BTreeMap<String, Photograph>> {
     for split in splits {
         for path in files(&split.images(root))? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let photograph = Photograph { split, path };
+            let photograph = Photograph { split: Some(split), path };
             if let Some(first) = found.insert(image_id(&name).to_owned(), photograph.clone()) {
                 let (a, b) = (first.path.display(), photograph.path.display());
                 return Err(Error::new(format!("two photographs share the id `{}`: {a} and {b}", image_id(&name)))
@@ -64,7 +69,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LabelledPhotograph {
     pub(crate) id: String,
-    pub(crate) split: Split,
+    /// None where the layout has no splits.
+    pub(crate) split: Option<Split>,
     pub(crate) path: PathBuf,
     /// Sorted.
     pub(crate) labels: Vec<String>,
@@ -77,8 +83,8 @@ pub(crate) struct Labelled {
     pub(crate) labels: Vec<String>,
     /// Sorted by id.
     pub(crate) rows: Vec<LabelledPhotograph>,
-    /// How many photographs have no row, for each split that has photographs.
-    pub(crate) unlabelled: BTreeMap<Split, u64>,
+    /// The photographs that have no row.
+    pub(crate) unlabelled: BTreeMap<String, Option<Split>>,
 }
 
 /// Reads every label table and finds every photograph that one names.
@@ -93,10 +99,8 @@ pub(crate) fn labelled(root: &Path) -> Result<Labelled> {
         return Err(Error::at(root, what).hint(LAYOUT));
     }
     let mut rows = Vec::new();
-    let mut unlabelled: BTreeMap<Split, u64> = BTreeMap::new();
-    for photograph in photographs.values() {
-        *unlabelled.entry(photograph.split).or_default() += 1;
-    }
+    let mut unlabelled: BTreeMap<String, Option<Split>> =
+        photographs.iter().map(|(id, photograph)| (id.clone(), photograph.split)).collect();
     for split in tables {
         let table = split.table(root);
         for row in LabelTable::read(&table)?.rows {
@@ -105,8 +109,8 @@ pub(crate) fn labelled(root: &Path) -> Result<Labelled> {
             if photographs.get(&id).is_none_or(|photograph| photograph.path != path) {
                 return Err(absent(&table, &row.image, &path));
             }
-            *unlabelled.entry(split).or_default() -= 1;
-            rows.push(LabelledPhotograph { id, split, path, labels: row.labels });
+            unlabelled.remove(&id);
+            rows.push(LabelledPhotograph { id, split: Some(split), path, labels: row.labels });
         }
     }
     rows.sort_by(|a, b| a.id.cmp(&b.id));
