@@ -52,7 +52,7 @@ pub(super) fn groups(
     let labels: BTreeMap<&str, &[String]> = rows.iter().map(|row| (row.id.as_str(), row.labels.as_slice())).collect();
     let image = |(id, photograph): (&String, &Photograph)| DuplicateImage {
         image: id.clone(),
-        split: photograph.split.into(),
+        split: photograph.split,
         labels: labels.get(id.as_str()).copied().unwrap_or_default().to_vec(),
     };
     let mut leader: Vec<usize> = (0..photographs.len()).collect();

@@ -109,7 +109,9 @@ fn hash(grey: &[u8]) -> u64 {
     // Rows first: SIDE x KEPT, then KEPT x KEPT.
     let along_x: Vec<[f64; KEPT]> = grey
         .chunks_exact(SIDE)
-        .map(|row| std::array::from_fn(|x| waves[x].iter().zip(row).map(|(wave, value)| wave * f64::from(*value)).sum()))
+        .map(|row| {
+            std::array::from_fn(|x| waves[x].iter().zip(row).map(|(wave, value)| wave * f64::from(*value)).sum())
+        })
         .collect();
     let mut hash = 0;
     for (y, wave) in waves.iter().enumerate() {

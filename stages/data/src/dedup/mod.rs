@@ -25,6 +25,7 @@ use plantpipe_stage::{
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const OWN: Code = code!("data/dedup", "mod.rs", "groups.rs", "look.rs", "sheet.rs");
@@ -168,6 +169,6 @@ fn picture(number: usize, shown: usize, groups: usize) -> Picture {
     }
 }
 
-fn save(page: &RgbImage, path: &std::path::Path) -> Result<()> {
+fn save(page: &RgbImage, path: &Path) -> Result<()> {
     std::fs::write(path, encode_jpeg(page, 88)?).io("write", path)
 }

@@ -27,10 +27,7 @@ const ALERT: [u8; 3] = [0xd5, 0x5e, 0x00];
 ///
 /// # Errors
 /// A photograph that cannot be read or decoded.
-pub(super) fn pages(
-    groups: &[&DuplicateGroup],
-    photographs: &BTreeMap<String, Photograph>,
-) -> Result<Vec<RgbImage>> {
+pub(super) fn pages(groups: &[&DuplicateGroup], photographs: &BTreeMap<String, Photograph>) -> Result<Vec<RgbImage>> {
     groups.chunks(ROWS).map(|groups| page(groups, photographs)).collect()
 }
 
@@ -47,8 +44,7 @@ fn page(groups: &[&DuplicateGroup], photographs: &BTreeMap<String, Photograph>) 
         let top = MARGIN + row as u32 * height;
         heading(&mut sheet, top, group);
         let shown = &group.images[..group.images.len().min(COLUMNS)];
-        let small =
-            shown.par_iter().map(|image| thumbnail(&photographs[&image.image])).collect::<Result<Vec<_>>>()?;
+        let small = shown.par_iter().map(|image| thumbnail(&photographs[&image.image])).collect::<Result<Vec<_>>>()?;
         for (column, (image, small)) in shown.iter().zip(&small).enumerate() {
             let (left, top) = (MARGIN + column as u32 * (SIDE + GAP), top + HEADING);
             for (x, y, pixel) in small.enumerate_pixels() {

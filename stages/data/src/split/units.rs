@@ -37,7 +37,7 @@ pub(super) struct Parts {
 }
 
 /// Joins the photographs of a group, and strata by label. The new photographs of a group go where the list has put most
-/// of it.
+/// of it; train, if that is open.
 pub(super) fn parts(
     labels: &[String],
     rows: &[LabelledPhotograph],
@@ -45,7 +45,8 @@ pub(super) fn parts(
     list: &BTreeMap<String, Split>,
     seed: u64,
 ) -> Parts {
-    let place: BTreeMap<&str, usize> = labels.iter().enumerate().map(|(place, label)| (label.as_str(), place)).collect();
+    let place: BTreeMap<&str, usize> =
+        labels.iter().enumerate().map(|(place, label)| (label.as_str(), place)).collect();
     let group_of: BTreeMap<&str, usize> = groups
         .iter()
         .enumerate()
@@ -59,7 +60,8 @@ pub(super) fn parts(
     let mut parts = Parts { given: BTreeMap::new(), strata: BTreeMap::new(), torn: 0 };
     for members in together.values() {
         let listed: Vec<Split> = members.iter().filter_map(|row| list.get(&row.id)).copied().collect();
-        let most = Split::ALL.into_iter().rev().max_by_key(|split| listed.iter().filter(|other| *other == split).count());
+        let most =
+            Split::ALL.into_iter().rev().max_by_key(|split| listed.iter().filter(|other| *other == split).count());
         parts.torn += usize::from(listed.iter().any(|split| *split != listed[0]));
         if listed.is_empty() {
             let unit = unit(members, &place, seed);

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 /// The split of every photograph (id -> labels), `shares` of [`Split::ALL`]; ties go by a hash of the id.
 pub(super) fn stratify(rows: &BTreeMap<String, Vec<String>>, shares: [f64; 3]) -> BTreeMap<String, Split> {
     let count = |label: &String| rows.values().filter(|labels| labels.contains(label)).count() as f64;
-    let labels: Vec<String> = rows.values().flatten().cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    let labels: Vec<String> =
+        rows.values().flatten().cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
     let mut wanted: BTreeMap<&String, [f64; 3]> =
         labels.iter().map(|label| (label, shares.map(|share| share * count(label)))).collect();
     let mut room = shares.map(|share| share * rows.len() as f64);
