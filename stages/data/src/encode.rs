@@ -4,7 +4,7 @@ use crate::dataset::{self, Divided, labelled};
 use plantpipe_stage::format::{MultiHot, MultiHotRow, Split};
 use plantpipe_stage::sources;
 use plantpipe_stage::{Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, Reads, Result, Uses, code};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const OWN: Code = code!("data", "encode.rs");
@@ -42,9 +42,13 @@ fn run(context: &Context) -> Result<()> {
     let data = labelled(root)?;
     let rows = data.divided(root, context.optional("splits"))?;
     refuse_unlearnable(root, &rows)?;
-    for (split, count) in data.unlabelled.iter().filter(|(_, count)| **count > 0) {
+    let mut without: BTreeMap<Option<Split>, u64> = BTreeMap::new();
+    for split in data.unlabelled.values() {
+        *without.entry(*split).or_default() += 1;
+    }
+    for (split, count) in without {
         let place = split.map(|split| format!("{split}: ")).unwrap_or_default();
-        let (noun, verb) = if *count == 1 { ("photograph", "takes") } else { ("photographs", "take") };
+        let (noun, verb) = if count == 1 { ("photograph", "takes") } else { ("photographs", "take") };
         context.note(format!("{place}{count} {noun} without labels {verb} no part"));
     }
     let rows = rows.iter().map(|row| MultiHotRow {

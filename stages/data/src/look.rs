@@ -48,7 +48,7 @@ fn run(ctx: &Context) -> Result<()> {
         schema: Look::SCHEMA,
         layout: data.layout.words().to_owned(),
         photographs: data.rows.len() as u64,
-        unlabelled: data.unlabelled.values().sum(),
+        unlabelled: data.unlabelled.len() as u64,
         several: data.rows.iter().filter(|row| row.labels.len() > 1).count() as u64,
         splits,
         labels,

@@ -24,7 +24,7 @@ pub(super) fn count(data: &Data, card: Option<DatasetCard>, dimensions: BTreeMap
 
 /// Those that have photographs, labelled or not.
 fn splits(data: &Data) -> BTreeSet<Split> {
-    data.rows.iter().map(|row| row.split).chain(data.unlabelled.keys().copied().flatten()).collect()
+    data.rows.iter().map(|row| row.split).chain(data.unlabelled.values().copied().flatten()).collect()
 }
 
 fn count_split(data: &Data, split: Split) -> SplitAnalysis {
@@ -38,7 +38,7 @@ fn count_split(data: &Data, split: Split) -> SplitAnalysis {
     SplitAnalysis {
         split,
         images: rows.len() as u64,
-        unlabelled: data.unlabelled.get(&Some(split)).copied().unwrap_or(0),
+        unlabelled: data.unlabelled.values().filter(|place| **place == Some(split)).count() as u64,
         label_counts: data.labels.iter().map(carry).collect(),
         labels_per_image,
         cardinality: if rows.is_empty() { 0.0 } else { labels as f64 / rows.len() as f64 },

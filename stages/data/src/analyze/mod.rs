@@ -82,8 +82,8 @@ struct Data {
     labels: Vec<String>,
     /// Sorted by id.
     rows: Vec<Divided>,
-    /// Photographs without labels, by the split of their folder.
-    unlabelled: BTreeMap<Option<Split>, u64>,
+    /// The photographs without labels, with the split of their folder.
+    unlabelled: BTreeMap<String, Option<Split>>,
 }
 
 fn run(context: &Context) -> Result<()> {

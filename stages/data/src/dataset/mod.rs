@@ -119,8 +119,8 @@ pub(crate) struct Labelled {
     pub(crate) labels: Vec<String>,
     /// Sorted by id.
     pub(crate) rows: Vec<LabelledPhotograph>,
-    /// How many photographs have no row, by the split of their folder, for each that has photographs.
-    pub(crate) unlabelled: BTreeMap<Option<Split>, u64>,
+    /// The photographs that have no row, with the split of their folder.
+    pub(crate) unlabelled: BTreeMap<String, Option<Split>>,
 }
 
 /// Reads every label table, or the names of class folders, and finds every photograph that is named.
@@ -136,11 +136,9 @@ pub(crate) fn labelled(root: &Path) -> Result<Labelled> {
         Layout::SplitClasses | Layout::Classes => rows::of_classes(&photographs),
     };
     rows.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut unlabelled: BTreeMap<Option<Split>, u64> = BTreeMap::new();
-    for (id, photograph) in &photographs {
-        let named = rows.binary_search_by(|row| row.id.cmp(id)).is_ok();
-        *unlabelled.entry(photograph.split).or_default() += u64::from(!named);
-    }
+    let is_named = |id: &String| rows.binary_search_by(|row| row.id.cmp(id)).is_ok();
+    let without = photographs.iter().filter(|(id, _)| !is_named(id));
+    let unlabelled = without.map(|(id, photograph)| (id.clone(), photograph.split)).collect();
     let labels: BTreeSet<String> = rows.iter().flat_map(|row| row.labels.iter().cloned()).collect();
     Ok(Labelled { layout, labels: labels.into_iter().collect(), rows, unlabelled })
 }

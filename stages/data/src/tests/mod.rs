@@ -1,10 +1,13 @@
 //! The tests of the kinds in small worlds, and the checks that hold for every kind of the crate.
 
 mod analyze;
+mod dedup;
 mod encode;
+mod iterative;
 mod layouts;
 mod pack;
 mod resize;
+mod split;
 mod world;
 
 use crate::KINDS;
@@ -19,6 +22,8 @@ fn the_params_of_every_kind_read_their_defaults() {
         let result = match kind.name {
             "sample" => serde_json::from_value::<crate::SampleParams>(read).map(drop),
             "analyze" => serde_json::from_value::<crate::AnalyzeParams>(read).map(drop),
+            "dedup" => serde_json::from_value::<crate::DedupParams>(read).map(drop),
+            "split" => serde_json::from_value::<crate::SplitParams>(read).map(drop),
             "resize" => serde_json::from_value::<crate::ResizeParams>(read).map(drop),
             "encode" => serde_json::from_value::<crate::EncodeParams>(read).map(drop),
             "pack" => serde_json::from_value::<crate::PackParams>(read).map(drop),

@@ -62,9 +62,21 @@ impl World {
         inputs: &[(&str, &str)],
         params: &[(&str, u64)],
     ) -> Result<Ran, Error> {
+        let params: Vec<_> = params.iter().map(|(name, value)| (*name, (*value).into())).collect();
+        self.run_with(kind, out, inputs, &params)
+    }
+
+    /// [`World::run`] with params that are not whole numbers.
+    pub(super) fn run_with(
+        &self,
+        kind: &Kind,
+        out: &str,
+        inputs: &[(&str, &str)],
+        params: &[(&str, serde_json::Value)],
+    ) -> Result<Ran, Error> {
         let artifact = |name: &str| Artifact { name: name.into(), path: self.path(name), digest: "0".repeat(64) };
         let mut given = defaults(kind);
-        given.extend(params.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
+        given.extend(params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let action = Action {
             schema: ACTION_SCHEMA,
             stage: kind.name.into(),
