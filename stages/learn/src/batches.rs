@@ -1,5 +1,5 @@
-//! Photographs as batches of tensors: [`Photos`] holds the decoded ones of some splits, [`Batches`] gives an epoch's
-//! batches in order, one prepared while another is at work.
+//! Photographs as batches of tensors: [`Photos`] holds the decoded ones of some splits, [`Batches`] gives their batches
+//! in order, one prepared while another is at work.
 
 use crate::augment::Augment;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -50,32 +50,39 @@ impl Photos {
     pub(crate) fn len(&self) -> usize {
         self.samples.len()
     }
+
+    /// The id of a photograph.
+    pub(crate) fn name(&self, at: usize) -> &str {
+        &self.samples[at].id
+    }
+
+    /// Targets `[n, labels]` of some photographs, 0 or 1.
+    pub(crate) fn targets(&self, items: &[usize], device: &Device) -> Tensor<2> {
+        let targets = items.iter().flat_map(|item| &self.samples[*item].targets);
+        let values: Vec<f32> = targets.map(|on| f32::from(*on)).collect();
+        Tensor::from_data(TensorData::new(values, [items.len(), self.labels.len()]), device)
+    }
 }
 
 /// Photographs on their way into a network.
 pub(crate) struct Batch {
-    /// Where in [`Photos`] they are.
+    /// Where among the photographs they are.
     pub(crate) items: Vec<usize>,
     pixels: Vec<f32>,
-    targets: Vec<f32>,
     size: usize,
 }
 
 impl Batch {
-    /// Images `[n, 3, size, size]` and targets `[n, labels]`, 0 or 1.
-    pub(crate) fn tensors(self, device: &Device) -> (Tensor<4>, Tensor<2>) {
-        let n = self.items.len();
-        let labels = self.targets.len() / n;
-        (
-            Tensor::from_data(TensorData::new(self.pixels, [n, 3, self.size, self.size]), device),
-            Tensor::from_data(TensorData::new(self.targets, [n, labels]), device),
-        )
+    /// `[n, 3, size, size]`.
+    pub(crate) fn tensor(self, device: &Device) -> Tensor<4> {
+        let shape = [self.items.len(), 3, self.size, self.size];
+        Tensor::from_data(TensorData::new(self.pixels, shape), device)
     }
 }
 
 /// How photographs become batches.
 pub(crate) struct Batches<'a> {
-    pub(crate) photos: &'a Photos,
+    pub(crate) images: &'a [RgbImage],
     pub(crate) preprocessing: &'a Preprocessing,
     pub(crate) batch: usize,
 }
@@ -83,8 +90,8 @@ pub(crate) struct Batches<'a> {
 impl Batches<'_> {
     /// Every photograph once, in order, as it is: for evaluation.
     pub(crate) fn plain<T>(&self, work: impl FnMut(Batch) -> Result<T>) -> Result<Vec<T>> {
-        let order: Vec<usize> = (0..self.photos.len()).collect();
-        self.each(&order, &|item| resize(&self.photos.images[item], self.size(), self.size()), work)
+        let order: Vec<usize> = (0..self.images.len()).collect();
+        self.each(&order, &|item| resize(&self.images[item], self.size(), self.size()), work)
     }
 
     /// Every photograph once, in an order of the epoch's own, varied: for training.
@@ -95,14 +102,14 @@ impl Batches<'_> {
         epoch: u64,
         work: impl FnMut(Batch) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut order: Vec<usize> = (0..self.photos.len()).collect();
+        let mut order: Vec<usize> = (0..self.images.len()).collect();
         order.shuffle(&mut keyed(seed, "shuffle", &[epoch]));
-        self.each(&order, &|item| augment.apply(&self.photos.images[item], seed, epoch, item as u64), work)
+        self.each(&order, &|item| augment.apply(&self.images[item], seed, epoch, item as u64), work)
     }
 
     /// Batches in an epoch.
     pub(crate) fn count(&self) -> usize {
-        chunks(self.photos.len(), self.batch).len()
+        chunks(self.images.len(), self.batch).len()
     }
 
     fn size(&self) -> u32 {
@@ -134,16 +141,7 @@ impl Batches<'_> {
     fn prepare(&self, items: &[usize], view: &(dyn Fn(usize) -> RgbImage + Sync)) -> Batch {
         let [mean, std] = [self.preprocessing.mean, self.preprocessing.std].map(|rgb| rgb.map(|value| value as f32));
         let images: Vec<Vec<f32>> = items.par_iter().map(|item| to_chw(&view(*item), mean, std)).collect();
-        Batch {
-            items: items.to_vec(),
-            pixels: images.concat(),
-            targets: items
-                .iter()
-                .flat_map(|item| &self.photos.samples[*item].targets)
-                .map(|on| f32::from(*on))
-                .collect(),
-            size: self.size() as usize,
-        }
+        Batch { items: items.to_vec(), pixels: images.concat(), size: self.size() as usize }
     }
 }
 

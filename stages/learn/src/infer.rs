@@ -4,37 +4,35 @@
 use crate::batches::{Batch, Batches, Photos};
 use crate::models::{Arch, Network};
 use crate::weights::{self, Wanted};
+use crate::words::few;
 use burn::tensor::{Device, Tensor};
-use plantpipe_stage::format::{JsonFormat, MODEL_WEIGHTS, ModelCard};
-use plantpipe_stage::{Error, Result};
+use plantpipe_stage::format::{ImagesCard, JsonFormat, MODEL_WEIGHTS, ModelCard};
+use plantpipe_stage::{Context, Error, Result};
 use std::path::Path;
 
-/// Logits `[labels]` a photograph, in the order of the photographs, the network in evaluation mode; `done` hears how
-/// many are done.
+/// Logits `[labels]` a photograph, in the order of the photographs, the network in evaluation mode; `name` is how to
+/// call one, `done` hears how many are done.
 ///
 /// # Errors
 /// A logit that is no finite number.
-pub(crate) fn logits(
+pub(crate) fn logits<'a>(
     network: &mut Network,
     batches: &Batches,
     device: &Device,
+    name: impl Fn(usize) -> &'a str,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Vec<f32>>> {
     let mut ready = 0;
     let rows = batches.plain(|batch: Batch| {
         ready += batch.items.len();
-        let (images, _) = batch.tensors(device);
-        let rows = rows(network.predict(images));
+        let rows = rows(network.predict(batch.tensor(device)));
         done(ready);
         Ok(rows)
     })?;
     let rows = rows.concat();
     match rows.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
-        Some(at) => Err(Error::new(format!(
-            "the network's answer for `{}` is not a finite number",
-            batches.photos.samples[at].id
-        ))
-        .hint("its weights have grown out of bounds; train again with a lower `lr`")),
+        Some(at) => Err(Error::new(format!("the network's answer for `{}` is not a finite number", name(at)))
+            .hint("its weights have grown out of bounds; train again with a lower `lr`")),
         None => Ok(rows),
     }
 }
@@ -71,17 +69,84 @@ impl Trained {
         Ok(Self { card, arch, network })
     }
 
+    /// Whether photographs are such as it learnt from; if only the way they were made ready differs, that is noted.
+    ///
     /// # Errors
     /// Photographs whose labels are not the model's, name by name in the same order.
-    pub(crate) fn check_labels(&self, photos: &Photos) -> Result<()> {
-        if photos.labels == self.card.labels {
-            return Ok(());
+    pub(crate) fn check(&self, ctx: &Context, photos: &Photos) -> Result<()> {
+        let learnt = &self.card.preprocessing.images;
+        if photos.ready != *learnt {
+            ctx.note(format!(
+                "these photographs were made ready otherwise ({}) than those that the model learnt from ({})",
+                form(&photos.ready),
+                form(learnt)
+            ));
         }
-        Err(Error::new(format!(
-            "the model answers for the labels {}, but the shards carry {}",
-            self.card.labels.join(", "),
-            photos.labels.join(", ")
-        ))
-        .hint("train on shards with these labels, or give the shards that the model was trained on"))
+        match difference(&self.card.labels, &photos.labels) {
+            Some(what) => Err(Error::new(what)
+                .hint("train on shards with these labels, or give the shards that the model was trained on")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `256 px, squash, quality 92`.
+fn form(card: &ImagesCard) -> String {
+    format!("{} px, {}, quality {}", card.size, format!("{:?}", card.fit).to_lowercase(), card.quality)
+}
+
+/// How the labels of shards differ from a model's, if they do.
+fn difference(model: &[String], shards: &[String]) -> Option<String> {
+    if model == shards {
+        return None;
+    }
+    let without = |these: &[String], those: &[String]| -> Vec<String> {
+        these.iter().filter(|label| !those.contains(label)).cloned().collect()
+    };
+    let (strange, lacking) = (without(shards, model), without(model, shards));
+    Some(match (strange.as_slice(), lacking.as_slice()) {
+        ([], []) => {
+            format!("the model answers for {}, but the shards carry these labels as {}", few(model), few(shards))
+        }
+        _ if lacking.len() == model.len() => {
+            format!("the model answers for {}, but the shards carry only {}", few(model), few(shards))
+        }
+        ([], _) => format!("the model answers for {}, which the shards do not carry", few(&lacking)),
+        (_, []) => format!("the shards carry {}, which the model does not know", few(&strange)),
+        _ => format!(
+            "the shards carry {}, which the model does not know, and lack {}, for which it answers",
+            few(&strange),
+            few(&lacking)
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_labels_that_differ_are_named() {
+        let names = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let told = |model: &str, shards: &str| difference(&names(model), &names(shards));
+        assert_eq!(told("a b c", "a b c"), None);
+        for (model, shards, says) in [
+            ("a b c", "a b c d", "the shards carry `d`, which the model does not know"),
+            ("a b c d", "a d", "the model answers for `b` and `c`, which the shards do not carry"),
+            (
+                "a b c",
+                "a b x",
+                "the shards carry `x`, which the model does not know, and lack `c`, for which it answers",
+            ),
+            ("a b", "x y z", "the model answers for `a` and `b`, but the shards carry only `x`, `y` and `z`"),
+            ("a b", "b a", "the model answers for `a` and `b`, but the shards carry these labels as `b` and `a`"),
+            (
+                "a",
+                "a b c d e f g h i",
+                "the shards carry `b`, `c`, `d`, `e`, `f`, `g` and 2 more, which the model does not know",
+            ),
+        ] {
+            assert_eq!(told(model, shards).expect("they differ"), says);
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! Learning: the kinds `train`, `predict` and `explain`. Burn lives in this crate and nowhere else.
+//! Learning: the kinds `train`, `predict` and `explain`, and `ask` for the command line. Burn lives in this crate and nowhere else.
 
+mod ask;
 mod augment;
 mod batches;
 mod device;
@@ -13,7 +14,9 @@ mod predict;
 mod tests;
 mod train;
 mod weights;
+mod words;
 
+pub use ask::{ASK, AskFailure, AskParams, AskedImage};
 pub use device::auto as auto_device;
 pub use explain::EXPLAIN;
 pub use predict::PREDICT;
@@ -21,7 +24,7 @@ pub use train::TRAIN;
 
 use plantpipe_stage::{Code, Kind, code};
 
-/// Every kind of this crate.
+/// The kinds that pipelines may name.
 pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT, &EXPLAIN];
 
 /// What every kind here computes with.
@@ -37,6 +40,7 @@ const NETWORK: Code = code!(
     "models/norm.rs",
     "models/resnet.rs",
     "weights.rs",
+    "words.rs",
 );
 
 /// The crates whose locked versions results depend on, those of `plantpipe_pixels` among them.

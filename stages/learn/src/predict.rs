@@ -2,6 +2,7 @@
 
 use crate::batches::{Batches, Photos};
 use crate::infer::{Trained, logits, sigmoid};
+use crate::words::{counted, speed};
 use crate::{CRATES, NETWORK, device};
 use plantpipe_stage::format::{Prediction, Predictions, Split};
 use plantpipe_stage::sources;
@@ -9,6 +10,7 @@ use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
 };
 use serde::Deserialize;
+use std::time::Instant;
 
 /// Probabilities of every photograph of some splits, with exactly the preprocessing of the training.
 pub const PREDICT: Kind = Kind {
@@ -67,15 +69,23 @@ fn run(ctx: &Context) -> Result<()> {
     let mut model = Trained::open(&ctx.input("model").path, &device)?;
     let shards = &ctx.input("shards").path;
     let photos = Photos::read(shards, &params.splits)?;
-    model.check_labels(&photos)?;
+    model.check(ctx, &photos)?;
     if photos.len() == 0 {
         return Err(Error::at(shards, "the shards hold no photograph of the splits asked for")
             .hint("name other `splits`, or pack these"));
     }
 
-    let batches = Batches { photos: &photos, preprocessing: &model.card.preprocessing, batch: params.batch };
+    let batches = Batches { images: &photos.images, preprocessing: &model.card.preprocessing, batch: params.batch };
     let total = photos.len();
-    let logits = logits(&mut model.network, &batches, &device, |done| ctx.progress(done, total, "images"))?;
+    let start = Instant::now();
+    let told = |done| ctx.progress(done, total, "images");
+    let logits = logits(&mut model.network, &batches, &device, |at| photos.name(at), told)?;
+    let of_split = |split: &Split| {
+        let count = photos.samples.iter().filter(|sample| sample.split == *split).count();
+        format!("{} of {split}", counted(count, "photograph"))
+    };
+    let counts: Vec<String> = params.splits.iter().map(of_split).collect();
+    ctx.note(format!("answered for {}, {}", counts.join(", "), speed(total, start.elapsed())));
     let mut rows: Vec<Prediction> = photos
         .samples
         .iter()

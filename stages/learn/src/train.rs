@@ -6,6 +6,7 @@ use crate::loss::{bce, bce_with_logits};
 use crate::models::{Arch, Network, Phase};
 use crate::optim::{Optimizer, Rule, Schedule};
 use crate::weights::{self, Wanted};
+use crate::words::{counted, speed};
 use crate::{CRATES, NETWORK, device, infer};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -19,6 +20,7 @@ use plantpipe_stage::{
 use rand::RngExt;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// Trains a network on the train split; after each epoch it answers for every val photograph.
 pub const TRAIN: Kind = Kind {
@@ -242,16 +244,20 @@ fn run(ctx: &Context) -> Result<()> {
         network = weights::load(network, &weights::find(&artifact.path)?, Wanted::AllBut(arch.head()))?;
     }
     ctx.note(format!(
-        "{} with {:.1} M parameters from {} weights: {} photographs to train on, {} to validate on",
+        "{} with {:.1} M parameters from {} weights: {} to train on, {} to validate on",
         params.arch,
         weights::parameters(&network) as f64 / 1e6,
         if pretrained.is_some() { "given" } else { "random" },
-        train.len(),
+        counted(train.len(), "photograph"),
         val.len()
     ));
 
     let training = Training { ctx, params: &params, preprocessing: &preprocessing, train: &train, val: &val, device };
     let (best, history) = training.run(network)?;
+    ctx.note(format!(
+        "epoch {} of {} is kept: val exact match {:.3}, val macro F1 {:.3}",
+        best.epoch.epoch, params.epochs, best.epoch.val_exact_match, best.epoch.val_macro_f1
+    ));
 
     let folder = ctx.output("model")?;
     let path = folder.join(MODEL_WEIGHTS);
@@ -318,25 +324,38 @@ impl Training<'_> {
         let mut history = Vec::new();
         let mut best: Option<Best> = None;
         for number in 1..=self.params.epochs {
+            let start = Instant::now();
             let train_loss;
             (network, train_loss) = self.epoch(network, &mut optimizer, &schedule, number)?;
+            let speed = speed(self.train.len(), start.elapsed());
             let mut kept = network.valid();
             let epoch = self.validate(&mut kept, number, schedule.at(number as usize * steps - 1), train_loss)?;
             let better = best.as_ref().is_none_or(|best| beats(&epoch, &best.epoch));
-            self.ctx.note(format!(
-                "epoch {number}/{}: train loss {:.3}, val loss {:.3}, val exact match {:.3}{}",
-                self.params.epochs,
-                epoch.train_loss,
-                epoch.val_loss,
-                epoch.val_exact_match,
-                if better { " (best)" } else { "" }
-            ));
+            self.tell(&epoch, &speed, better);
             if better {
                 best = Some(Best { epoch: epoch.clone(), network: kept });
             }
             history.push(epoch);
         }
         Ok((best.expect("there is at least one epoch"), history))
+    }
+
+    /// An epoch in one line; `speed` is of its training alone.
+    fn tell(&self, epoch: &Epoch, speed: &str, better: bool) {
+        let (epochs, Epoch { epoch, train_loss, val_loss, val_exact_match, .. }) = (self.params.epochs, epoch);
+        let width = epochs.to_string().len();
+        let best = if better { ", best so far" } else { "" };
+        self.ctx.note(format!(
+            "epoch {epoch:>width$}/{epochs}: train loss {train_loss:.3}, val loss {val_loss:.3}, \
+             val exact match {val_exact_match:.3}, {speed}{best}"
+        ));
+    }
+
+    /// Photographs seen, `done` of them in this epoch, of all that will be: each epoch trains and then validates.
+    fn progress(&self, epoch: u64, done: usize) {
+        let each = self.train.len() + self.val.len();
+        let (before, total) = ((epoch as usize - 1) * each, self.params.epochs as usize * each);
+        self.ctx.progress(before + done, total, "images");
     }
 
     /// One pass over the train split: the network after it, and the mean loss.
@@ -355,6 +374,7 @@ impl Training<'_> {
         };
         let batches = self.batches(self.train);
         let mut step = (number as usize - 1) * batches.count();
+        let mut seen = 0;
         let mut network = Some(network);
         let losses = batches.varied(&augment, self.ctx.seed(), number, |batch| {
             let n = batch.items.len();
@@ -362,7 +382,8 @@ impl Training<'_> {
             let (next, loss) = self.step(current, batch, optimizer, schedule.at(step), step)?;
             network = Some(next);
             step += 1;
-            self.ctx.progress(step, schedule.total, "steps");
+            seen += n;
+            self.progress(number, seen);
             Ok(loss * n as f64)
         })?;
         let mean = losses.iter().sum::<f64>() / self.train.len() as f64;
@@ -379,8 +400,8 @@ impl Training<'_> {
         step: usize,
     ) -> Result<(Network, f64)> {
         let mask = self.mask(batch.items.len(), network.width(), step);
-        let (images, targets) = batch.tensors(&self.device);
-        let activation = network.features(images, Phase::Train);
+        let targets = self.train.targets(&batch.items, &self.device);
+        let activation = network.features(batch.tensor(&self.device), Phase::Train);
         let loss = bce_with_logits(network.tail(activation, mask), targets);
         let value: f64 = f64::from(loss.clone().into_scalar::<f32>());
         if !value.is_finite() {
@@ -406,7 +427,8 @@ impl Training<'_> {
     /// The network's answers for every val photograph, as an epoch's row.
     fn validate(&self, network: &mut Network, epoch: u64, lr: f64, train_loss: f64) -> Result<Epoch> {
         let device = self.device.clone().without_autodiff();
-        let logits = infer::logits(network, &self.batches(self.val), &device, |_| ())?;
+        let done = |done| self.progress(epoch, self.train.len() + done);
+        let logits = infer::logits(network, &self.batches(self.val), &device, |at| self.val.name(at), done)?;
         let targets: Vec<&[u8]> = self.val.samples.iter().map(|sample| sample.targets.as_slice()).collect();
         let exact = logits.iter().zip(&targets).filter(|(row, truth)| answer(row) == **truth).count();
         let cells = logits.iter().zip(&targets).flat_map(|(row, truth)| row.iter().zip(*truth));
@@ -422,7 +444,7 @@ impl Training<'_> {
     }
 
     fn batches<'a>(&'a self, photos: &'a Photos) -> Batches<'a> {
-        Batches { photos, preprocessing: self.preprocessing, batch: self.params.batch }
+        Batches { images: &photos.images, preprocessing: self.preprocessing, batch: self.params.batch }
     }
 }
 

@@ -39,16 +39,17 @@ fn hash(id: &str) -> u64 {
     keyed(0, id, &[]).next_u64()
 }
 
-/// The labels to show of a photograph: those that are true or answered and the most probable one, at most [`MOST`]
-/// (the true ones first), by falling probability.
-pub(super) fn labels(answer: &[f32], targets: &[u8], threshold: f64) -> Vec<usize> {
+/// The labels to show of a photograph: those that are true (where that is known) or answered and the most probable
+/// one, at most [`MOST`] (the true ones first), by falling probability.
+pub(crate) fn labels(answer: &[f32], targets: Option<&[u8]>, threshold: f64) -> Vec<usize> {
     let mut falling: Vec<usize> = (0..answer.len()).collect();
     falling.sort_by(|a, b| answer[*b].total_cmp(&answer[*a]));
+    let is_true = |label: usize| targets.is_some_and(|targets| targets[label] == 1);
     let answered = |label: usize| f64::from(answer[label]) >= threshold;
     let top = falling[0];
     let mut shown = falling.clone();
-    shown.retain(|label| targets[*label] == 1 || answered(*label) || *label == top);
-    shown.sort_by_key(|label| targets[*label] == 0);
+    shown.retain(|label| is_true(*label) || answered(*label) || *label == top);
+    shown.sort_by_key(|label| !is_true(*label));
     shown.truncate(MOST);
     falling.retain(|label| shown.contains(label));
     falling
@@ -115,14 +116,20 @@ mod tests {
 
     #[test]
     fn true_and_answered_labels_are_shown_most_probable_first() {
-        assert_eq!(labels(&[0.1, 0.7, 0.9], &[0, 1, 0], 0.5), [2, 1]);
+        assert_eq!(labels(&[0.1, 0.7, 0.9], Some(&[0, 1, 0]), 0.5), [2, 1]);
         // Missed, and nothing answered: the most probable one stands beside it.
-        assert_eq!(labels(&[0.1, 0.2, 0.4], &[1, 0, 0], 0.5), [2, 0]);
-        assert_eq!(labels(&[0.5, 0.2, 0.4], &[1, 0, 0], 0.5), [0]);
+        assert_eq!(labels(&[0.1, 0.2, 0.4], Some(&[1, 0, 0]), 0.5), [2, 0]);
+        assert_eq!(labels(&[0.5, 0.2, 0.4], Some(&[1, 0, 0]), 0.5), [0]);
     }
 
     #[test]
     fn of_too_many_labels_the_true_ones_stay() {
-        assert_eq!(labels(&[0.9, 0.8, 0.7, 0.6, 0.1], &[0, 0, 0, 0, 1], 0.5), [0, 1, 2, 4]);
+        assert_eq!(labels(&[0.9, 0.8, 0.7, 0.6, 0.1], Some(&[0, 0, 0, 0, 1]), 0.5), [0, 1, 2, 4]);
+    }
+
+    #[test]
+    fn without_a_truth_the_answered_labels_are_shown_or_else_the_most_probable_one() {
+        assert_eq!(labels(&[0.6, 0.2, 0.9], None, 0.5), [2, 0]);
+        assert_eq!(labels(&[0.1, 0.4, 0.2], None, 0.5), [1]);
     }
 }

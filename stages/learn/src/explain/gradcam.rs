@@ -47,7 +47,7 @@ fn min_max(values: &[f32]) -> Vec<f32> {
 
 /// A map, values 0 to 1, row by row.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Map {
+pub(crate) struct Map {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) values: Vec<f32>,

@@ -3,17 +3,18 @@
 mod choice;
 mod gradcam;
 mod lesions;
+mod look;
 mod panel;
 
-use crate::batches::{Batches, Photos};
-use crate::infer::{Trained, logits, sigmoid};
-use crate::models::Phase;
+pub(crate) use choice::labels;
+pub(crate) use look::{Look, Method, Sight};
+pub(crate) use panel::{View, panel};
+
+use crate::batches::Photos;
+use crate::infer::Trained;
+use crate::words::counted;
 use crate::{NETWORK, device};
-use burn::module::Module;
-use burn::tensor::Device;
-use gradcam::{Map, grad_cam};
 use lesions::{Overlap, overlap, summary};
-use panel::{View, panel};
 use plantpipe_pixels::{encode_grey_png, encode_png};
 use plantpipe_stage::format::{CamMap, CamPanel, Cams, JsonFormat, ShardReader, Split};
 use plantpipe_stage::sources;
@@ -84,31 +85,36 @@ pub const EXPLAIN: Kind = Kind {
         },
     ],
     code: &[&NETWORK, &EXPLANATION, &sources::SHARDS, &plantpipe_pixels::CODE, &plantpipe_pixels::DRAWING],
-    crates: &[
-        "ab_glyph",
-        "burn",
-        "burn-autodiff",
-        "burn-cuda",
-        "burn-flex",
-        "burn-wgpu",
-        "colorous",
-        "epaint_default_fonts",
-        "fast_image_resize",
-        "gemm",
-        "image",
-        "image-webp",
-        "jpeg-encoder",
-        "png",
-        "rand",
-        "rand_chacha",
-        "safetensors",
-        "zune-jpeg",
-    ],
+    crates: DRAWN_CRATES,
     uses: Uses { seed: false, device: true, lineage: false, published: false },
     run,
 };
 
-const EXPLANATION: Code = code!("learn/explain", "mod.rs", "choice.rs", "gradcam.rs", "lesions.rs", "panel.rs");
+/// What maps and panels depend on.
+pub(crate) const EXPLANATION: Code =
+    code!("learn/explain", "mod.rs", "choice.rs", "gradcam.rs", "lesions.rs", "look.rs", "panel.rs");
+
+/// The crates of every kind here, and those that panels are drawn with.
+pub(crate) const DRAWN_CRATES: &[&str] = &[
+    "ab_glyph",
+    "burn",
+    "burn-autodiff",
+    "burn-cuda",
+    "burn-flex",
+    "burn-wgpu",
+    "colorous",
+    "epaint_default_fonts",
+    "fast_image_resize",
+    "gemm",
+    "image",
+    "image-webp",
+    "jpeg-encoder",
+    "png",
+    "rand",
+    "rand_chacha",
+    "safetensors",
+    "zune-jpeg",
+];
 
 const PANELS: &str = "panels";
 const MAPS: &str = "maps";
@@ -123,30 +129,15 @@ pub(crate) struct Params {
     batch: usize,
 }
 
-/// The one method there is so far.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Method {
-    GradCam,
-}
-
-impl Method {
-    fn title(self) -> &'static str {
-        match self {
-            Self::GradCam => "Grad-CAM",
-        }
-    }
-}
-
 /// Fails of an unreadable model, shards or mask, labels that differ between them, or a split without a photograph.
 fn run(ctx: &Context) -> Result<()> {
     let params: Params = ctx.params()?;
     let device = device::open(ctx.device())?;
     let model = Trained::open(&ctx.input("model").path, &device.clone().autodiff())?;
     let photos = chosen(&ctx.input("shards").path, &params)?;
-    model.check_labels(&photos)?;
+    model.check(ctx, &photos)?;
 
-    let seen = look(ctx, &model, &photos, &params, &device)?;
+    let seen = look(ctx, &Look { model: &model, device: &device, method: params.method }, &photos, &params)?;
     let folder = ctx.output("cams")?;
     for name in [PANELS, MAPS] {
         std::fs::create_dir_all(folder.join(name)).io("make", folder.join(name))?;
@@ -154,18 +145,15 @@ fn run(ctx: &Context) -> Result<()> {
     let masks = ctx.optional("masks").map(|artifact| artifact.path.as_path());
     let artist = Artist { photos: &photos, params: &params, masks, folder: &folder };
     let panels = (0..photos.len()).into_par_iter().map(|at| artist.draw(at, &seen[at])).collect::<Result<Vec<_>>>()?;
+    let maps = panels.iter().map(|panel| panel.maps.len()).sum();
+    let (photographs, maps) = (counted(panels.len(), "photograph"), counted(maps, "map"));
+    let (method, layer) = (params.method.title(), model.arch.cam_layer());
+    ctx.note(format!("{method} at {layer}: {maps} of {photographs} of {}", params.split));
     let lesions = masks.and_then(|_| summary(panels.iter().flat_map(|panel| &panel.maps)));
     if masks.is_some() && lesions.is_none() {
         ctx.note("no map has a lesion mask: the masks are of other photographs or labels");
     }
-    Cams {
-        schema: Cams::SCHEMA,
-        method: params.method.title().to_owned(),
-        layer: model.arch.cam_layer().to_owned(),
-        panels,
-        lesions,
-    }
-    .write(&folder)
+    Cams { schema: Cams::SCHEMA, method: method.to_owned(), layer: layer.to_owned(), panels, lesions }.write(&folder)
 }
 
 /// The photographs to explain, decoded.
@@ -182,51 +170,16 @@ fn chosen(shards: &Path, params: &Params) -> Result<Photos> {
     Photos::decode(&reader, shards, samples)
 }
 
-/// What the network sees on one photograph for one label.
-#[derive(Clone)]
-struct Sight {
-    label: usize,
-    probability: f32,
-    map: Map,
-}
-
-/// A map of each photograph for each label that [`choice::labels`] shows, the most probable first.
-fn look(ctx: &Context, model: &Trained, photos: &Photos, params: &Params, device: &Device) -> Result<Vec<Vec<Sight>>> {
-    let batches = Batches { photos, preprocessing: &model.card.preprocessing, batch: params.batch };
-    let mut network = model.network.valid();
-    let total = photos.len();
+/// What the network sees of each photograph for each label that [`labels`] shows, the most probable first.
+fn look(ctx: &Context, look: &Look, photos: &Photos, params: &Params) -> Result<Vec<Vec<Sight>>> {
+    let batches = look.batches(&photos.images, params.batch);
     // Each photograph goes through the network twice: by the very path of `predict`, then for its activation.
-    let answers: Vec<Vec<f32>> =
-        logits(&mut network, &batches, device, |done| ctx.progress(done, 2 * total, "images"))?
-            .into_iter()
-            .map(|row| row.into_iter().map(sigmoid).collect())
-            .collect();
-    let shown: Vec<Vec<usize>> = photos
-        .samples
-        .iter()
-        .zip(&answers)
-        .map(|(sample, answer)| choice::labels(answer, &sample.targets, params.threshold))
-        .collect();
-
-    let mut ready = total;
-    let maps = batches.plain(|batch| {
-        ready += batch.items.len();
-        let of_row = |(row, item): (usize, &usize)| shown[*item].iter().map(move |label| (row, *label)).collect();
-        let pairs = batch.items.iter().enumerate().map(of_row).collect::<Vec<Vec<_>>>().concat();
-        let (images, _) = batch.tensors(device);
-        let activation = network.features(images, Phase::Eval);
-        let maps = match params.method {
-            Method::GradCam => grad_cam(|activation| model.network.tail(activation, None), activation, &pairs),
-        };
-        ctx.progress(ready, 2 * total, "images");
-        Ok(maps)
-    })?;
-    let mut maps = maps.into_iter().flatten();
-    let sights = |(labels, answer): (&Vec<usize>, &Vec<f32>)| {
-        let sight = |(label, map): (&usize, Map)| Sight { label: *label, probability: answer[*label], map };
-        labels.iter().zip(maps.by_ref()).map(sight).collect()
-    };
-    Ok(shown.iter().zip(&answers).map(sights).collect())
+    let (total, passes) = (photos.len(), 2 * photos.len());
+    let answers = look.answers(&batches, |at| photos.name(at), |done| ctx.progress(done, passes, "images"))?;
+    let truths = photos.samples.iter().map(|sample| Some(sample.targets.as_slice()));
+    let shown: Vec<_> =
+        answers.iter().zip(truths).map(|(answer, truth)| labels(answer, truth, params.threshold)).collect();
+    look.sights(&batches, &answers, &shown, |done| ctx.progress(total + done, passes, "images"))
 }
 
 /// Draws and measures, a photograph at a time.
@@ -241,38 +194,30 @@ impl Artist<'_> {
     /// Writes the panel and the maps of one photograph.
     fn draw(&self, at: usize, sights: &[Sight]) -> Result<CamPanel> {
         let (sample, photo) = (&self.photos.samples[at], &self.photos.images[at]);
-        let (width, height) = photo.dimensions();
         let mut maps = Vec::new();
         let mut views = Vec::new();
-        for Sight { label, probability, map } in sights {
-            let name = &self.photos.labels[*label];
-            let map = map.resized(width as usize, height as usize);
+        for sight in sights {
+            let name = &self.photos.labels[sight.label];
+            let view = View::of(sight, name, photo, self.params.threshold);
             let file = format!("{MAPS}/{}.{name}.png", sample.id);
-            self.write(&file, &encode_grey_png(&map.grey())?)?;
+            self.write(&file, &encode_grey_png(&view.map.grey())?)?;
             let overlap = match self.masks {
-                Some(masks) => overlap(&map, masks, &sample.id, name)?,
+                Some(masks) => overlap(&view.map, masks, &sample.id, name)?,
                 None => Overlap::default(),
             };
             maps.push(CamMap {
                 label: name.clone(),
-                probability: f64::from(*probability),
+                probability: f64::from(sight.probability),
                 file,
                 lesion_share: overlap.share,
                 lesion_area: overlap.area,
             });
-            views.push(View {
-                label: name,
-                probability: *probability,
-                is_true: sample.targets[*label] == 1,
-                is_answered: f64::from(*probability) >= self.params.threshold,
-                map,
-                overlap,
-            });
+            views.push(View { is_true: Some(sample.targets[sight.label] == 1), overlap, ..view });
         }
         let carried = self.photos.labels.iter().zip(&sample.targets).filter(|(_, on)| **on == 1);
         let truth: Vec<String> = carried.map(|(name, _)| name.clone()).collect();
         let file = format!("{PANELS}/{}.png", sample.id);
-        let picture = panel(photo, &sample.id, &truth, self.params.method.title(), &views);
+        let picture = panel(photo, &sample.id, Some(&truth), self.params.method.title(), &views);
         self.write(&file, &encode_png(&picture)?)?;
         Ok(CamPanel { image: sample.id.clone(), split: sample.split, truth, file, maps })
     }

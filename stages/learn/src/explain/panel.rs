@@ -2,14 +2,16 @@
 
 use super::gradcam::Map;
 use super::lesions::Overlap;
+use super::look::Sight;
 use plantpipe_pixels::palette::turbo;
 use plantpipe_pixels::{Rgb, RgbImage, overlay, resize, text};
 
 /// One map with what its caption says.
-pub(super) struct View<'a> {
+pub(crate) struct View<'a> {
     pub(super) label: &'a str,
     pub(super) probability: f32,
-    pub(super) is_true: bool,
+    /// None where nobody knows the truth.
+    pub(super) is_true: Option<bool>,
     /// The probability reaches the threshold.
     pub(super) is_answered: bool,
     /// At the photograph's size.
@@ -17,14 +19,28 @@ pub(super) struct View<'a> {
     pub(super) overlap: Overlap,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// What is seen on a photograph whose truth nobody knows.
+    pub(crate) fn of(sight: &Sight, label: &'a str, photo: &RgbImage, threshold: f64) -> Self {
+        Self {
+            label,
+            probability: sight.probability,
+            is_true: None,
+            is_answered: f64::from(sight.probability) >= threshold,
+            map: sight.map.resized(photo.width() as usize, photo.height() as usize),
+            overlap: Overlap::default(),
+        }
+    }
+
     /// How the answer compares with the truth, and whether there is anything to see.
     fn verdict(&self) -> String {
         let verdict = match (self.is_true, self.is_answered) {
-            (true, true) => "true",
-            (true, false) => "true, missed",
-            (false, true) => "not true",
-            (false, false) => "not true, not answered",
+            (Some(true), true) => "true",
+            (Some(true), false) => "true, missed",
+            (Some(false), true) => "not true",
+            (Some(false), false) => "not true, not answered",
+            (None, true) => "predicted",
+            (None, false) => "below the threshold",
         };
         let is_zero = self.map.values.iter().all(|value| *value == 0.0);
         if is_zero { format!("{verdict}; the map is zero") } else { verdict.to_owned() }
@@ -54,9 +70,10 @@ const GREY: [u8; 3] = [80; 3];
 /// Of the map's colours over the photograph.
 const ALPHA: f32 = 0.5;
 
-/// The photograph under its id and true labels, then an overlay a view with its label, probability and verdict; under
-/// the photograph the scale of the colours. Where lesions were measured, each view says so.
-pub(super) fn panel(photo: &RgbImage, id: &str, truth: &[String], method: &str, views: &[View]) -> RgbImage {
+/// The photograph under its id and true labels (where these are known), then an overlay a view with its label,
+/// probability and verdict; under the photograph the scale of the colours. Where lesions were measured, each view says
+/// so.
+pub(crate) fn panel(photo: &RgbImage, id: &str, truth: Option<&[String]>, method: &str, views: &[View]) -> RgbImage {
     let (width, height) = tile_size(photo);
     let column = width.max(TILE * 3 / 4) + GAP;
     let columns = views.len() as u32 + 1;
@@ -94,9 +111,9 @@ fn tile_size(photo: &RgbImage) -> (u32, u32) {
     (side(width), side(height))
 }
 
-fn title(canvas: &mut RgbImage, id: &str, truth: &[String]) {
-    let labels: Vec<String> = truth.iter().map(|label| spoken(label)).collect();
-    let words = format!("{id}, true: {}", labels.join(", "));
+fn title(canvas: &mut RgbImage, id: &str, truth: Option<&[String]>) {
+    let labels = |truth: &[String]| truth.iter().map(|label| spoken(label)).collect::<Vec<_>>().join(", ");
+    let words = truth.map_or_else(|| id.to_owned(), |truth| format!("{id}, true: {}", labels(truth)));
     let room = (canvas.width() - 2 * MARGIN) as f32;
     text::draw(canvas, MARGIN as i32, MARGIN as i32 - 4, LETTERS, INK, &text::fit(LETTERS, &words, room));
 }
@@ -127,7 +144,7 @@ fn paste(canvas: &mut RgbImage, picture: &RgbImage, left: u32, top: u32) {
 mod tests {
     use super::*;
 
-    fn view(is_true: bool, is_answered: bool, values: Vec<f32>) -> View<'static> {
+    fn view(is_true: Option<bool>, is_answered: bool, values: Vec<f32>) -> View<'static> {
         let map = Map { width: 8, height: 4, values };
         View { label: "frog_eye_leaf_spot", probability: 0.5, is_true, is_answered, map, overlap: Overlap::default() }
     }
@@ -135,8 +152,8 @@ mod tests {
     #[test]
     fn a_panel_has_a_tile_for_the_photograph_and_each_view_in_its_proportions() {
         let photo = RgbImage::from_pixel(8, 4, Rgb([0, 0, 200]));
-        let views = [view(true, true, vec![0.0; 32]), view(false, true, vec![1.0; 32])];
-        let picture = panel(&photo, "a", &["rust".to_owned()], "Grad-CAM", &views);
+        let views = [view(Some(true), true, vec![0.0; 32]), view(Some(false), true, vec![1.0; 32])];
+        let picture = panel(&photo, "a", Some(&["rust".to_owned()]), "Grad-CAM", &views);
         // Tiles of 256 x 128: 2 x 16 + 3 x 256 + 2 x 12 wide, 2 x 16 + 28 + 128 + 46 high.
         assert_eq!(picture.dimensions(), (824, 234));
         let middle = |number: u32| picture.get_pixel(16 + number * 268 + 128, 44 + 64).0;
@@ -149,19 +166,21 @@ mod tests {
     #[test]
     fn a_verdict_tells_truth_and_answer_and_a_zero_map() {
         let verdict = |is_true, is_answered, value| view(is_true, is_answered, vec![value; 32]).verdict();
-        assert_eq!(verdict(true, true, 1.0), "true");
-        assert_eq!(verdict(true, false, 1.0), "true, missed");
-        assert_eq!(verdict(false, true, 1.0), "not true");
-        assert_eq!(verdict(true, false, 0.0), "true, missed; the map is zero");
+        assert_eq!(verdict(Some(true), true, 1.0), "true");
+        assert_eq!(verdict(Some(true), false, 1.0), "true, missed");
+        assert_eq!(verdict(Some(false), true, 1.0), "not true");
+        assert_eq!(verdict(Some(true), false, 0.0), "true, missed; the map is zero");
+        assert_eq!(verdict(None, true, 1.0), "predicted");
+        assert_eq!(verdict(None, false, 0.0), "below the threshold; the map is zero");
     }
 
     #[test]
     fn a_measured_view_has_a_line_about_lesions() {
         let measured =
-            View { overlap: Overlap { share: Some(0.314), area: Some(0.04) }, ..view(true, true, vec![1.0; 32]) };
+            View { overlap: Overlap { share: Some(0.314), area: Some(0.04) }, ..view(Some(true), true, vec![1.0; 32]) };
         assert_eq!(measured.lesions().expect("measured"), "31% on lesions, which cover 4%");
         let photo = RgbImage::new(8, 4);
         // A line of 20 more than without.
-        assert_eq!(panel(&photo, "a", &[], "Grad-CAM", &[measured]).height(), 254);
+        assert_eq!(panel(&photo, "a", None, "Grad-CAM", &[measured]).height(), 254);
     }
 }

@@ -1,23 +1,25 @@
 //! The tests of the kinds in small worlds, and the checks that hold for every kind of the crate.
 
+mod ask;
 mod explain;
 mod published;
 mod training;
 mod world;
 
-use crate::KINDS;
+use crate::{ASK, KINDS};
 use plantpipe_stage::Kind;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 #[test]
 fn the_params_of_every_kind_read_their_defaults() {
-    for kind in KINDS {
+    for kind in all() {
         let read = serde_json::Map::from_iter(world::defaults(kind)).into();
         let result = match kind.name {
             "train" => serde_json::from_value::<crate::train::Params>(read).map(drop),
             "predict" => serde_json::from_value::<crate::predict::Params>(read).map(drop),
             "explain" => serde_json::from_value::<crate::explain::Params>(read).map(drop),
+            "ask" => serde_json::from_value::<crate::AskParams>(read).map(drop),
             other => panic!("no params struct is known for the kind `{other}`"),
         };
         result.unwrap_or_else(|error| panic!("{}: {error}", kind.name));
@@ -26,8 +28,8 @@ fn the_params_of_every_kind_read_their_defaults() {
 
 #[test]
 fn every_source_file_counts_for_some_kind() {
-    let files = |kind: &&'static Kind| kind.code.iter().flat_map(|code| code.files).map(|file| file.text);
-    let listed: BTreeSet<&str> = KINDS.iter().flat_map(files).collect();
+    let files = |kind: &'static Kind| kind.code.iter().flat_map(|code| code.files).map(|file| file.text);
+    let listed: BTreeSet<&str> = all().flat_map(files).collect();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in below(&source) {
         let name = file.strip_prefix(&source).expect("below src").display().to_string();
@@ -40,7 +42,7 @@ fn every_source_file_counts_for_some_kind() {
 
 #[test]
 fn no_kind_lists_two_files_under_one_name() {
-    for kind in KINDS {
+    for kind in all() {
         let mut seen = BTreeSet::new();
         for code in kind.code {
             for file in code.files {
@@ -57,11 +59,16 @@ fn an_edit_of_explain_is_no_reason_to_train_again() {
 
 #[test]
 fn every_crate_that_pixels_depend_on_is_listed() {
-    for kind in KINDS {
+    for kind in all() {
         for name in plantpipe_pixels::CRATES {
             assert!(kind.crates.contains(name), "{} does not list {name}", kind.name);
         }
     }
+}
+
+/// The kinds of pipelines, and that of the command line.
+fn all() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().copied().chain([&ASK])
 }
 
 /// Every file below a folder.

@@ -29,7 +29,13 @@ fn a_model_says_what_it_is_and_answers_for_every_photograph() {
         notes[0],
         "resnet18 with 11.2 M parameters from random weights: 12 photographs to train on, 6 to validate on"
     );
+    assert!(
+        notes[1].starts_with("epoch 1/3: train loss ") && notes[1].ends_with(" images/s, best so far"),
+        "{notes:?}"
+    );
     let card = ModelCard::read(&world.path("out/model")).expect("a card");
+    assert_eq!(notes.len(), 5);
+    assert!(notes[4].starts_with(&format!("epoch {} of 3 is kept: val exact match ", card.epoch)), "{notes:?}");
     assert_eq!((card.arch.as_str(), card.preprocessing.size, card.seed), ("resnet18", 32, 42));
     // 11,176,512 without a head, as torchvision counts, and 3 x 512 + 3.
     assert_eq!(card.parameters, 11_178_051);
@@ -39,7 +45,8 @@ fn a_model_says_what_it_is_and_answers_for_every_photograph() {
     assert!(history.iter().all(|epoch| epoch.val_exact_match <= kept.val_exact_match));
 
     let inputs = [("model", "out/model"), ("shards", "shards")];
-    world.run(&PREDICT, "answers", &inputs, json!({ "batch": 5 })).expect("predicts");
+    let notes = world.run(&PREDICT, "answers", &inputs, json!({ "batch": 5 })).expect("predicts");
+    assert!(notes[0].starts_with("answered for 6 photographs of val, 6 photographs of test, "), "{notes:?}");
     let predictions = Predictions::read(&world.path("answers/predictions")).expect("predictions");
     let count = |split| predictions.rows.iter().filter(|row| row.split == split).count();
     assert_eq!((count(Split::Train), count(Split::Val), count(Split::Test)), (0, 6, 6));
@@ -79,6 +86,22 @@ fn labels_in_another_order_are_refused() {
     let error = world.run(&PREDICT, "answers", &inputs, json!({})).expect_err("labels differ");
     assert_eq!(
         error.message,
-        "the model answers for the labels healthy, rust, scab, but the shards carry rust, healthy, scab"
+        "the model answers for `healthy`, `rust` and `scab`, but the shards carry these labels as `rust`, `healthy` and `scab`"
+    );
+}
+
+#[test]
+fn photographs_made_ready_in_another_way_are_noted() {
+    let world = World::new();
+    world.train("out", &json!({ "epochs": 1 })).expect("trains");
+    let index = std::fs::read_to_string(world.path("shards/index.json")).expect("reads");
+    std::fs::write(world.path("shards/index.json"), index.replacen("\"quality\": 90", "\"quality\": 75", 1))
+        .expect("writes");
+    let inputs = [("model", "out/model"), ("shards", "shards")];
+    let notes = world.run(&PREDICT, "answers", &inputs, json!({})).expect("predicts");
+    assert_eq!(
+        notes[0],
+        "these photographs were made ready otherwise (40 px, squash, quality 75) than those that the model learnt from \
+         (40 px, squash, quality 90)"
     );
 }

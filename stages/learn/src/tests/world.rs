@@ -1,6 +1,6 @@
 //! A temp folder with packed photographs, and runs of kinds in it: [`World`].
 
-use plantpipe_pixels::{Rgb, RgbImage, encode_jpeg};
+use plantpipe_pixels::{Rgb, RgbImage, encode_jpeg, encode_png, prepare};
 use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat, ShardWriter, Split};
 use plantpipe_stage::random::keyed;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Kind};
@@ -29,18 +29,34 @@ impl World {
     }
 
     pub(super) fn pack(&self, name: &str, labels: &[&str], splits: &[(Split, u8)]) {
-        let images = ImagesCard { schema: ImagesCard::SCHEMA, size: 40, fit: Fit::Squash, quality: 90 };
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-        let mut writer = ShardWriter::new(&self.path(name), images, labels, 2);
-        for (split, count) in splits {
-            for number in 0..*count {
-                let targets =
-                    [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 1], [0, 0, 1]][usize::from(number % 6)];
-                let jpeg = encode_jpeg(&photograph(number, targets), 90).expect("encodes");
-                writer.add(&format!("{split}{number:02}"), *split, &jpeg, &targets).expect("adds");
-            }
+        let mut writer = ShardWriter::new(&self.path(name), READY, labels, 2);
+        for (id, split, targets, number) in samples(splits) {
+            let jpeg = encode_jpeg(&photograph(number, targets, 40, 40), 90).expect("encodes");
+            writer.add(&id, split, &jpeg, &targets).expect("adds");
         }
         writer.finish().expect("finishes");
+    }
+
+    /// `originals/`: photographs of 90 x 60, every fourth of 40 x 40, every fifth a PNG; and shards of what `resize`
+    /// makes of them. The names of the files.
+    pub(super) fn pack_originals(&self, name: &str, splits: &[(Split, u8)]) -> Vec<String> {
+        let folder = self.path("originals");
+        std::fs::create_dir(&folder).expect("makes");
+        let mut writer = ShardWriter::new(&self.path(name), READY, LABELS.map(str::to_owned).to_vec(), 2);
+        let mut files = Vec::new();
+        for (id, split, targets, number) in samples(splits) {
+            let (width, height) = if number % 4 == 3 { (40, 40) } else { (90, 60) };
+            let original = photograph(number, targets, width, height);
+            let (bytes, ending) =
+                if number % 5 == 4 { (encode_png(&original), "png") } else { (encode_jpeg(&original, 95), "jpg") };
+            let (file, bytes) = (format!("{id}.{ending}"), bytes.expect("encodes"));
+            std::fs::write(folder.join(&file), &bytes).expect("writes");
+            writer.add(&id, split, &prepare(bytes, &READY, &folder).expect("prepares"), &targets).expect("adds");
+            files.push(file);
+        }
+        writer.finish().expect("finishes");
+        files
     }
 
     /// Trains 2 epochs of 3 steps at 32 pixels, `params` aside, into `<out>/model`.
@@ -92,10 +108,22 @@ impl World {
     }
 }
 
+const READY: ImagesCard = ImagesCard { schema: ImagesCard::SCHEMA, size: 40, fit: Fit::Squash, quality: 90 };
+
+/// Id, split, targets and number of so many photographs a split.
+fn samples(splits: &[(Split, u8)]) -> impl Iterator<Item = (String, Split, [u8; 3], u8)> {
+    let targets = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 1], [0, 0, 1]];
+    let of_split = move |(split, count): &(Split, u8)| {
+        let split = *split;
+        (0..*count).map(move |number| (format!("{split}{number:02}"), split, targets[usize::from(number % 6)], number))
+    };
+    splits.iter().flat_map(of_split)
+}
+
 /// Noise in a colour of its labels.
-fn photograph(number: u8, targets: [u8; 3]) -> RgbImage {
+fn photograph(number: u8, targets: [u8; 3], width: u32, height: u32) -> RgbImage {
     let mut rng = keyed(7, "photograph", &[u64::from(number)]);
-    RgbImage::from_fn(40, 40, |_, _| Rgb(targets.map(|on| 40 + 150 * on + rng.random_range(0..60))))
+    RgbImage::from_fn(width, height, |_, _| Rgb(targets.map(|on| 40 + 150 * on + rng.random_range(0..60))))
 }
 
 /// The default params of a kind, typed.
