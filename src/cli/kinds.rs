@@ -6,13 +6,16 @@ use crate::params::describe;
 use crate::registry::Registry;
 use crate::text::nearest;
 use clap::Args;
-use plantpipe_stage::{Arity, Kind};
+use plantpipe_stage::{ANY, Arity, Kind};
 use serde_json::json;
 
 #[derive(Args)]
 pub struct Kinds {
     /// Show this kind's inputs, outputs and params
     kind: Option<String>,
+    /// Every kind on one page of markdown: the guide's chapter
+    #[arg(long, conflicts_with_all = ["kind", "json"])]
+    markdown: bool,
 }
 
 impl Kinds {
@@ -24,6 +27,11 @@ impl Kinds {
         if global.json {
             let kinds: Vec<_> = kinds.into_iter().map(document).collect();
             return print_json(&json!({ "schema_version": 1, "kinds": kinds }));
+        }
+        if self.markdown {
+            return print(
+                &kinds.into_iter().fold(MARKDOWN_HEAD.to_owned(), |text, kind| text + "\n" + &markdown(kind)),
+            );
         }
         if let (Some(_), [kind]) = (&self.kind, kinds.as_slice()) {
             return print(&page(kind));
@@ -78,6 +86,49 @@ fn page(kind: &Kind) -> String {
     });
     section("params", params.collect());
     text
+}
+
+const MARKDOWN_HEAD: &str = "# Stage kinds\n\n\
+    <!-- Written by `plantpipe kinds --markdown`; a test holds it against the table that checks a pipeline file. -->\n\n\
+    What `kind = \"...\"` can be. `plantpipe kinds` lists them, `plantpipe kinds train` shows one. An input is the name of a \
+    source or of a stage, `stage.output` where the stage has several outputs; its format is in the last column.\n";
+
+/// A kind as a section with a table of its inputs, outputs and params.
+fn markdown(kind: &Kind) -> String {
+    // A bar would end a cell.
+    let cell = |text: &str| text.replace('|', "\\|");
+    let mut doc = kind.doc.to_owned();
+    doc[..1].make_ascii_uppercase();
+    let mut text = format!("## {}\n\n{doc}.\n", kind.name);
+    let mut table = |title: &str, head: &str, rows: Vec<String>| {
+        if !rows.is_empty() {
+            text.push_str(&format!("\n| {title} | what it is | {head} |\n| --- | --- | --- |\n{}", rows.concat()));
+        }
+    };
+    let row = |name: &str, doc: &str, more: &str| format!("| `{name}` | {} | {} |\n", cell(doc), cell(more));
+    let inputs = kind.inputs.iter();
+    table(
+        "input",
+        "how many, of which format",
+        inputs
+            .map(|input| row(input.name, input.doc, &format!("{}, {}", arity(input.arity), format(input.format))))
+            .collect(),
+    );
+    let outputs = kind.outputs.iter();
+    table("output", "format", outputs.map(|output| row(output.name, output.doc, &format(output.format))).collect());
+    let params = kind.params.iter().map(|param| {
+        let default = param.default.map_or_else(|| "required".to_owned(), |text| format!("default `{text}`"));
+        row(param.name, param.doc, &format!("{}; {default}", describe(&param.ty)))
+    });
+    table("param", "value", params.collect());
+    if kind.uses.seed {
+        text.push_str("\nIt depends on the seed: the pipeline's, or a `seed` of its own.\n");
+    }
+    text
+}
+
+fn format(name: &str) -> String {
+    if name == ANY { "any format".to_owned() } else { format!("`{name}`") }
 }
 
 fn document(kind: &Kind) -> serde_json::Value {
