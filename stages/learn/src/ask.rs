@@ -118,7 +118,10 @@ fn run(ctx: &Context) -> Result<()> {
             match image {
                 Ok(image) => ready.add(&asked.name, file, image),
                 Err(error) => {
-                    ctx.note(format!("left out: {}", error.message));
+                    // The only one is told by the error that ends the run.
+                    if total > 1 {
+                        ctx.note(format!("left out: {}", error.message));
+                    }
                     failed.push((asked, error));
                 }
             }
@@ -127,7 +130,7 @@ fn run(ctx: &Context) -> Result<()> {
         ctx.progress(rows.len() + failed.len(), total, "images");
     }
     if rows.is_empty() {
-        return Err(all_failed(failed));
+        return Err(none_read(&failed));
     }
     Answers { labels: model.card.labels.clone(), rows }.write(&folder)?;
     let failed =
@@ -189,14 +192,13 @@ impl<'a> Ready<'a> {
     }
 }
 
-fn all_failed(mut failed: Vec<(&AskedImage, Error)>) -> Error {
-    let count = failed.len();
-    let (_, first) = failed.swap_remove(0);
-    if count == 1 {
-        return first;
-    }
-    Error::new(format!("none of the {count} photographs can be read; the first: {}", first.message))
-        .hint("photographs are JPEG, PNG or WebP files")
+fn none_read(failed: &[(&AskedImage, Error)]) -> Error {
+    let first = &failed[0].1.message;
+    Error::new(match failed.len() {
+        1 => first.clone(),
+        count => format!("none of the {count} photographs can be read; the first: {first}"),
+    })
+    .hint("name whole JPEG, PNG or WebP files")
 }
 
 fn write_failed(folder: &Path, failed: &[AskFailure]) -> Result<()> {

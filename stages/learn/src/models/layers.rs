@@ -78,6 +78,14 @@ impl Linear {
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         linear(x, self.weight.val().transpose(), Some(self.bias.val()))
     }
+
+    /// The same without a matrix product, so that no row's bits depend on how many others there are: the kernel of a
+    /// product is chosen by the size of the whole, and another kernel adds up in another order.
+    pub(crate) fn forward_each(&self, x: Tensor<2>) -> Tensor<2> {
+        let ([n, inputs], outputs) = (x.dims(), self.weight.dims()[0]);
+        let products = x.reshape([n, 1, inputs]) * self.weight.val().reshape([1, outputs, inputs]); // [n, out, in]
+        products.sum_dim(2).reshape([n, outputs]) + self.bias.val().reshape([1, outputs])
+    }
 }
 
 /// min(max(x, 0), 6).
@@ -90,7 +98,23 @@ pub(crate) fn relu6<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
+    use burn::tensor::{Device, Distribution};
+
+    #[test]
+    fn a_row_alone_gives_the_bits_it_gives_among_many() {
+        let device = Device::flex();
+        for (inputs, outputs) in [(512, 3), (1280, 6), (1280, 40)] {
+            let head = Linear::new(&mut Init::new(1, &device), inputs, outputs);
+            let x = Tensor::<2>::random([100, inputs], Distribution::Uniform(0.0, 1.0), &device);
+            let bits = |y: Tensor<2>| y.into_data().try_to_vec::<f32>().expect("floats").into_iter().map(f32::to_bits);
+            let all: Vec<u32> = bits(head.forward_each(x.clone())).collect();
+            let alone: Vec<u32> =
+                (0..100).flat_map(|row| bits(head.forward_each(x.clone().narrow(0, row, 1)))).collect();
+            assert_eq!(all, alone, "{inputs} to {outputs}");
+            let difference = (head.forward_each(x.clone()) - head.forward(x)).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-5, "{difference}");
+        }
+    }
 
     #[test]
     fn relu6_and_its_gradient_vanish_outside_zero_to_six() {

@@ -89,10 +89,10 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    /// `[n, 3, h, w]` -> logits `[n, labels]`, in evaluation mode.
+    /// `[n, 3, h, w]` -> logits `[n, labels]`, in evaluation mode; on the CPU no row depends on the others, bit for bit.
     pub(crate) fn predict(&mut self, x: Tensor<4>) -> Tensor<2> {
         let activation = self.features(x, Phase::Eval);
-        self.tail(activation, None)
+        self.head().forward_each(pooled(activation))
     }
 
     /// `[n, 3, h, w]` -> the last spatial activation, `[n, width, h / 32, w / 32]`.
@@ -105,8 +105,7 @@ impl Network {
 
     /// From that activation to logits: the spatial mean, times a dropout mask `[n, width]` if given, and the head.
     pub(crate) fn tail(&self, activation: Tensor<4>, mask: Option<Tensor<2>>) -> Tensor<2> {
-        let [n, width, h, w] = activation.dims();
-        let pooled = activation.reshape([n, width, h * w]).mean_dim(2).reshape([n, width]);
+        let pooled = pooled(activation);
         self.head().forward(match mask {
             Some(mask) => pooled * mask,
             None => pooled,
@@ -124,4 +123,10 @@ impl Network {
             Self::EfficientNetLite0(network) => &network.classifier,
         }
     }
+}
+
+/// The spatial mean: `[n, width, h, w]` -> `[n, width]`.
+fn pooled(activation: Tensor<4>) -> Tensor<2> {
+    let [n, width, h, w] = activation.dims();
+    activation.reshape([n, width, h * w]).mean_dim(2).reshape([n, width])
 }
