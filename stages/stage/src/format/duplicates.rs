@@ -23,7 +23,8 @@ json_format!(Duplicates, "duplicates.json", 1);
 pub struct DuplicateGroup {
     /// Sorted by id.
     pub images: Vec<DuplicateImage>,
-    /// The greatest distance between two that were joined, in the units of `dedup`'s params; 0: the same pixels.
+    /// The greatest distance between two that were joined, percent as `dedup`'s param of that name; 0: equal
+    /// thumbnails.
     pub distance: u32,
     /// True when two of them carry different labels.
     pub conflict: bool,
