@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub struct Init {
     /// Where the pipeline file goes; made if need be
     #[arg(value_name = "DIR", default_value = ".")]
-    folder: PathBuf,
+    to: PathBuf,
     /// The photographs and their labels
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
@@ -32,10 +32,11 @@ pub struct Init {
 impl Init {
     pub fn run(&self, registry: Registry, global: &Global) -> Result<()> {
         let here = global.folder.as_deref().unwrap_or(Path::new("."));
-        let folder = here.join(&self.folder);
+        let folder = here.join(&self.to);
         let file = folder.join(FILE);
+        let shown_file = file.strip_prefix(".").unwrap_or(&file);
         if file.exists() {
-            return Err(Error::usage(format!("there is a {} already", file.display()))
+            return Err(Error::usage(format!("there is a {} already", shown_file.display()))
                 .hint("name another folder: plantpipe init DIR --data FOLDER"));
         }
         let data = absolute(&here.join(&self.data))?;
@@ -51,7 +52,7 @@ impl Init {
         };
         write_whole(&file, page.text().as_bytes())?;
         if global.verbosity() > Verbosity::Quiet {
-            complain(&page.words(&file));
+            complain(&page.words(shown_file));
         }
         Ok(())
     }
