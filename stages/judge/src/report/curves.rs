@@ -11,10 +11,11 @@ use plantpipe_stage::format::Epoch;
 /// Writes `curves/<stage>.svg` for every model with a history.
 pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Block>> {
     let mut blocks = Vec::new();
+    let several = material.models.len() > 1;
     for part in material.models.iter().filter(|part| !part.content.history.is_empty()) {
         let link = format!("curves/{}.svg", file_name(&part.stage));
         folder.write(&link, &draw(&part.content))?;
-        if material.models.len() > 1 {
+        if several {
             blocks.push(Block::heading(format!("{}, epoch by epoch", text(&part.stage))));
         }
         blocks.extend(kept(&part.content));

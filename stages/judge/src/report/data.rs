@@ -88,7 +88,7 @@ fn labels(analysis: &Analysis) -> [Block; 3] {
     let mut head = vec!["label".to_owned()];
     head.extend(analysis.splits.iter().map(|split| split.split.to_string()));
     head.extend(["all".to_owned(), "share of the photographs".to_owned()]);
-    let mut table = Table::with_head("How many photographs carry each label", head, 1);
+    let mut table = Table::with_head("Photographs that carry each label, by split", head, 1);
     for (place, label) in analysis.labels.iter().enumerate() {
         let counts: Vec<u64> =
             analysis.splits.iter().map(|split| split.label_counts.get(place).copied().unwrap_or(0)).collect();
@@ -104,7 +104,7 @@ fn labels(analysis: &Analysis) -> [Block; 3] {
 fn combinations(analysis: &Analysis) -> [Block; 3] {
     let mut head = vec!["label set".to_owned()];
     head.extend(analysis.splits.iter().map(|split| split.split.to_string()));
-    let mut table = Table::with_head("How many photographs carry exactly these labels", head, 1);
+    let mut table = Table::with_head("Photographs that carry exactly these labels, by split", head, 1);
     for combination in &analysis.combinations {
         let counts = analysis.splits.iter().map(|split| combination.counts.get(&split.split).copied().unwrap_or(0));
         table.row(std::iter::once(codes(&combination.labels)).chain(counts.map(count)));

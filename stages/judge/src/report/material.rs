@@ -131,6 +131,26 @@ pub(super) fn by_group<'i, T>(
     groups
 }
 
+/// Names of sources and stages, each with its group's, where it has one; `group@*` for all instances of a group.
+pub(super) fn in_short<'l>(
+    lineage: &'l Lineage,
+    names: impl IntoIterator<Item = &'l str>,
+) -> Vec<(String, Option<String>)> {
+    let group = |name: &str| ancestor(lineage, name).and_then(|ancestor| ancestor.group.as_deref());
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut short = Vec::new();
+    for (group, among) in by_group(&names, |name| group(name)) {
+        let instances =
+            lineage.ancestors.iter().filter(|ancestor| group.is_some() && ancestor.group.as_deref() == group);
+        let own = group.map(str::to_owned);
+        match group {
+            Some(group) if instances.count() == among.len() => short.push((format!("{group}@*"), own)),
+            _ => short.extend(among.iter().map(|name| ((**name).to_owned(), own.clone()))),
+        }
+    }
+    short
+}
+
 /// The stage of an artifact that is called `stage` or `stage.output`.
 fn stage(lineage: &Lineage, artifact: &str) -> String {
     let owns = |name: &str| artifact.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));

@@ -2,10 +2,10 @@
 
 use super::comparison::{Entry, by_model};
 use super::document::{Block, Table};
-use super::material::{Material, by_group};
+use super::material::{Material, by_group, in_short};
 use super::summary::architecture;
 use super::words::{code, count, digest, text};
-use plantpipe_stage::format::{Ancestor, Lineage, ModelCard};
+use plantpipe_stage::format::{Lineage, ModelCard};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn section(material: &Material) -> Vec<Block> {
@@ -108,28 +108,16 @@ fn start(material: &Material, card: &ModelCard) -> String {
 
 /// A row a crate: its locked version and the stages that compute with it.
 fn crates(lineage: &Lineage) -> Table {
-    let mut users: BTreeMap<(&String, &String), Vec<&Ancestor>> = BTreeMap::new();
+    let mut users: BTreeMap<(&String, &String), Vec<&str>> = BTreeMap::new();
     for stage in &lineage.ancestors {
         for locked in &stage.crates {
-            users.entry(locked).or_default().push(stage);
+            users.entry(locked).or_default().push(stage.name.as_str());
         }
     }
     let mut table = Table::new("The crates that stages compute with", &["crate", "version", "used by"], 3);
     for ((name, version), stages) in users {
-        table.row([code(name), text(version), stages_in_short(lineage, &stages).join(" ")]);
+        let stages: Vec<String> = in_short(lineage, stages).iter().map(|(name, _)| code(name)).collect();
+        table.row([code(name), text(version), stages.join(" ")]);
     }
     table
-}
-
-/// Names of stages; that of the group where all its instances are among them.
-fn stages_in_short(lineage: &Lineage, stages: &[&Ancestor]) -> Vec<String> {
-    let mut names = Vec::new();
-    for (group, among) in by_group(stages.iter().copied(), |stage| stage.group.as_deref()) {
-        let all = lineage.ancestors.iter().filter(|ancestor| group.is_some() && ancestor.group.as_deref() == group);
-        match group {
-            Some(group) if all.count() == among.len() => names.push(code(&format!("{group}@*"))),
-            _ => names.extend(among.iter().map(|stage| code(&stage.name))),
-        }
-    }
-    names
 }

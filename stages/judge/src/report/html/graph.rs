@@ -15,6 +15,7 @@ const HEADER: f64 = 30.0;
 const INSTANCE_GAP: f64 = 6.0;
 const PORT: f64 = 15.0;
 const HEAD: f64 = 8.0;
+const LEAST_SCALE: f64 = 0.8;
 
 /// A node that stands alone, or the instances of a matrix.
 struct Frame<'g> {
@@ -44,28 +45,37 @@ pub(super) fn graph(graph: &Graph) -> String {
         let alone = (0..graph.nodes.len()).map(|place| Frame { group: None, members: vec![place] }).collect();
         draw(graph, alone).expect("a pipeline has no circle")
     });
-    let mut svg = format!(
-        "<figure>\n<div class=\"scroll\"><svg class=\"graph\" viewBox=\"0 0 {0:.0} {1:.0}\" width=\"{0:.0}\" height=\"{1:.0}\" \
-         role=\"img\" aria-labelledby=\"graph-title graph-words\">\n<title id=\"graph-title\">The pipeline as a graph</title>\n\
-         <desc id=\"graph-words\">{2}</desc>\n",
-        drawn.width,
-        drawn.height,
-        "Arrows lead from the sources on the left to this report on the right. The table below says the same in words."
-    );
     let picture = Picture { graph, frames: &frames, drawn: &drawn };
     let ports = picture.ports(&arrows);
-    for (arrow, route) in arrows.iter().zip(&drawn.routes) {
-        svg.push_str(&picture.arrow(arrow, route, &ports));
+    // From back to front.
+    let mut svg: String = (0..frames.len()).map(|place| picture.outer_box(place)).collect();
+    svg.extend(arrows.iter().zip(&drawn.routes).map(|(arrow, route)| picture.arrow(arrow, route, &ports)));
+    svg.extend((0..frames.len()).map(|place| picture.nodes(place)));
+    svg.extend(ports.iter().map(|((end, label), y)| picture.label(*end, label, *y)));
+    // Where the page is narrow the drawing shrinks a little, then it scrolls.
+    format!(
+        "<figure>\n<div class=\"scroll\"><svg class=\"graph\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
+         height=\"{height:.0}\" style=\"min-width: {least:.0}px\" role=\"img\" aria-labelledby=\"graph-title\" \
+         aria-describedby=\"graph-words\">\n<title id=\"graph-title\">The pipeline as a graph</title>\n<desc \
+         id=\"graph-words\">Arrows lead from the sources on the left to this report on the right. The table below says \
+         the same in words.</desc>\n{svg}</svg></div>\n<figcaption>{}</figcaption>\n</figure>\n",
+        caption(graph),
+        width = drawn.width,
+        height = drawn.height,
+        least = drawn.width * LEAST_SCALE,
+    )
+}
+
+fn caption(graph: &Graph) -> String {
+    let mut words = "The pipeline: boxes are stages".to_owned();
+    if graph.nodes.iter().any(|node| node.kind.is_none()) {
+        words.push_str(", cylinders sources");
     }
-    for place in 0..frames.len() {
-        svg.push_str(&picture.frame(place));
+    if graph.nodes.iter().any(|node| node.group.is_some()) {
+        words
+            .push_str(". A dashed box holds the instances of one matrix; an arrow from or to it goes for each of them");
     }
-    for ((end, label), y) in ports.iter().filter(|((_, label), _)| !label.is_empty()) {
-        let x = picture.right(*end) + 5.0;
-        svg.push_str(&format!("<text class=\"label\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>\n", y - 3.5, escape(label)));
-    }
-    svg + "</svg></div>\n<figcaption>The pipeline. Rounded boxes are stages, cylinders are sources; an outer box holds the \
-           instances of one matrix.</figcaption>\n</figure>\n"
+    words + "."
 }
 
 /// A frame a node, but one a group, where its first node stands.
@@ -215,34 +225,45 @@ impl Picture<'_> {
         format!("<path class=\"arrow\" d=\"{path}\"/><path class=\"head\" d=\"M{x:.1} {y:.1}l-{HEAD} -4v8z\"/>\n")
     }
 
-    fn frame(&self, place: usize) -> String {
+    /// The name of an output where its arrows start.
+    fn label(&self, end: End, label: &str, y: f64) -> String {
+        if label.is_empty() {
+            return String::new();
+        }
+        let x = self.right(end) + 5.0;
+        format!("<text class=\"label\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>\n", y - 3.5, escape(label))
+    }
+
+    /// What stands around instances; nothing around a node that is alone.
+    fn outer_box(&self, place: usize) -> String {
         let frame = &self.frames[place];
-        let whole = End { frame: place, member: None };
-        let first = &self.graph.nodes[frame.members[0]];
-        let Some(group) = frame.group else {
-            return node(first, &first.name, first.other_kind(), self.rectangle(whole));
-        };
-        let [x, y, width, height] = self.rectangle(whole);
-        let kind = first.other_kind().map(|kind| format!("  <tspan class=\"kind\">{}</tspan>", escape(kind)));
-        let mut svg = format!(
+        let Some(group) = frame.group else { return String::new() };
+        let [x, y, width, height] = self.rectangle(End { frame: place, member: None });
+        let kind = self.graph.nodes[frame.members[0]].other_kind();
+        let kind = kind.map(|kind| format!(" <tspan class=\"kind\">{}</tspan>", escape(kind))).unwrap_or_default();
+        format!(
             "<rect class=\"group\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\"/>\
-             <text class=\"name\" x=\"{:.1}\" y=\"{:.1}\">{}{}</text>\n",
+             <text class=\"name\" x=\"{:.1}\" y=\"{:.1}\">{}{kind}</text>\n",
             x + PADDING,
             y + 20.0,
-            escape(group),
-            kind.unwrap_or_default()
-        );
-        for (member, node_place) in frame.members.iter().enumerate() {
-            let instance = &self.graph.nodes[*node_place];
-            let rectangle = self.rectangle(End { frame: place, member: Some(member) });
-            svg.push_str(&node(instance, instance.short(), None, rectangle));
+            escape(group)
+        )
+    }
+
+    fn nodes(&self, place: usize) -> String {
+        let frame = &self.frames[place];
+        let node = |member: usize| &self.graph.nodes[frame.members[member]];
+        if frame.group.is_none() {
+            return draw_node(node(0), node(0).other_kind(), self.rectangle(End { frame: place, member: None }));
         }
-        svg
+        (0..frame.members.len())
+            .map(|member| draw_node(node(member), None, self.rectangle(End { frame: place, member: Some(member) })))
+            .collect()
     }
 }
 
 /// A stage is a rounded box, a source a cylinder.
-fn node(node: &Node, name: &str, kind: Option<&str>, [x, y, width, height]: [f64; 4]) -> String {
+fn draw_node(node: &Node, kind: Option<&str>, [x, y, width, height]: [f64; 4]) -> String {
     let shape = if node.kind.is_some() {
         format!(
             "<rect class=\"stage\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"6\"/>"
@@ -270,7 +291,7 @@ fn node(node: &Node, name: &str, kind: Option<&str>, [x, y, width, height]: [f64
     });
     format!(
         "{shape}<text class=\"name\" x=\"{centre:.1}\" y=\"{baseline:.1}\" text-anchor=\"middle\">{}</text>{}\n",
-        escape(name),
+        escape(node.short()),
         kind.unwrap_or_default()
     )
 }

@@ -67,7 +67,7 @@ pub(super) fn layout(sizes: &[Size], arrows: &[(usize, usize)]) -> Option<Layout
         x += width + COLUMN_GAP + boxes().map(|size| size.words).fold(0.0, f64::max);
     }
     let top = items.iter().zip(&middles).map(|(item, y)| y - item.height / 2.0).fold(f64::INFINITY, f64::min);
-    let bottom = items.iter().zip(&middles).map(|(item, y)| y + item.height / 2.0).fold(0.0, f64::max);
+    let bottom = items.iter().zip(&middles).map(|(item, y)| y + item.height / 2.0).fold(f64::NEG_INFINITY, f64::max);
     let corner = |(place, size): (usize, &Size)| {
         let column = columns[place];
         let left = lefts[column] + (widths[column] - size.width) / 2.0;
