@@ -37,10 +37,11 @@ pub(super) fn section(material: &Material, panels: usize, folder: &mut Folder) -
     let mut found = Vec::new();
     for part in explanations {
         let threshold = threshold(material, part);
+        let name = several.then(|| name(part, explanations));
         for panel in &part.content.panels[..shown(part)] {
             let link = format!("cams/{}/{}", file_name(&part.stage), base_name(&panel.file));
             folder.copy(&part.folder, &panel.file, &link)?;
-            found.push(describe(panel, link, part, threshold, several));
+            found.push(describe(panel, link, part, threshold, name.as_deref()));
         }
     }
     if several {
@@ -118,7 +119,15 @@ fn threshold(material: &Material, part: &Part<Cams>) -> Option<f64> {
     thresholds.all(|other: f64| other.total_cmp(&first).is_eq()).then_some(first)
 }
 
-fn describe(panel: &CamPanel, link: String, part: &Part<Cams>, threshold: Option<f64>, several: bool) -> Panel {
+/// What one of several explanations is called: its model, and itself where that does not tell.
+fn name(part: &Part<Cams>, explanations: &[Part<Cams>]) -> String {
+    let Some(model) = &part.model else { return part.stage.clone() };
+    let several = explanations.iter().filter(|other| other.model.as_ref() == Some(model)).count() > 1;
+    if several { format!("{model} ({})", part.stage) } else { model.clone() }
+}
+
+/// `name` is said where panels of several explanations stand together.
+fn describe(panel: &CamPanel, link: String, part: &Part<Cams>, threshold: Option<f64>, name: Option<&str>) -> Panel {
     let (mut misses, mut false_alarms, mut maps) = (Vec::new(), Vec::new(), Vec::new());
     for shown in &panel.maps {
         let error = threshold.and_then(|threshold| error(shown, &panel.truth, threshold));
@@ -135,10 +144,9 @@ fn describe(panel: &CamPanel, link: String, part: &Part<Cams>, threshold: Option
         };
         maps.push(map(shown) + mark);
     }
-    let model = part.model.as_ref().unwrap_or(&part.stage);
     let method = &part.content.method;
-    let of = if several { format!(" by {model} ({})", part.stage) } else { String::new() };
-    let named = if several { format!(" · **{}** ({})", text(model), code(&part.stage)) } else { String::new() };
+    let of = name.map(|name| format!(" by {name}")).unwrap_or_default();
+    let named = name.map(|name| format!(" · **{}**", text(name))).unwrap_or_default();
     let mut labels = panel.truth.clone();
     labels.extend(panel.maps.iter().map(|map| map.label.clone()));
     labels.sort();
@@ -153,7 +161,7 @@ fn describe(panel: &CamPanel, link: String, part: &Part<Cams>, threshold: Option
             codes(&panel.truth),
             maps.join(" · ")
         ),
-        model: if several { format!("{model} ({})", part.stage) } else { model.clone() },
+        model: name.unwrap_or(&part.stage).to_owned(),
         photograph: panel.image.clone(),
         labels,
         misses,

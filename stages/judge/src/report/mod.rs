@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`material`] gathers the artifacts and finds which belong together; [`page`] puts the sections in
 //! order; each section is a file and makes blocks of a [`document`]; [`markdown`] and [`html`] write it down;
-//! [`words`], [`chart`] and [`folder`] are the tools. Every number comes from an artifact or the lineage; there is no
+//! [`words`], [`chart`], [`forest`] and [`folder`] are the tools. Every number comes from an artifact or the lineage; there is no
 //! time, host or path on the page.
 
 mod cams;
@@ -13,6 +13,7 @@ mod data;
 mod document;
 mod duplicates;
 mod folder;
+mod forest;
 mod html;
 mod labels;
 mod limits;
@@ -80,6 +81,7 @@ const CODE: Code = code!(
     "document.rs",
     "duplicates.rs",
     "folder.rs",
+    "forest.rs",
     "html/mod.rs",
     "html/figure.rs",
     "html/graph.rs",

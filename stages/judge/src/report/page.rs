@@ -11,7 +11,7 @@ pub(super) fn compose(material: &Material, params: &Params, folder: &mut Folder)
     let sections = [
         ("Data", data::section(material, folder)?),
         ("Pipeline", pipeline::section(material)),
-        ("Results", results::section(material)),
+        ("Results", results::section(material, folder)?),
         ("Per label", labels::section(material)),
         ("Learning curves", curves::section(material, folder)?),
         ("Where the model looks", cams::section(material, params.panels, folder)?),

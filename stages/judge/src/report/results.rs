@@ -2,12 +2,15 @@
 //! then every metric with its interval.
 
 use super::comparison::{Entry, by_model, rows};
-use super::document::{Block, Table};
+use super::document::{Block, Picture, Table};
+use super::folder::Folder;
+use super::forest::{self, Row};
 use super::labels::support;
 use super::material::{Material, Part};
 use super::published;
 use super::summary::architecture;
 use super::words::{codes, count, interval, number, plural, text};
+use plantpipe_stage::Result;
 use plantpipe_stage::format::{Analysis, Evaluation, Interval, Split, SplitEvaluation};
 use std::collections::BTreeSet;
 
@@ -25,16 +28,41 @@ const METRICS: [(&str, Metric); 7] = [
     ("mAP", |scored| &scored.mean_average_precision),
 ];
 
-pub(super) fn section(material: &Material) -> Vec<Block> {
+/// Several models are drawn too, as `results/exact-match.svg`.
+pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Block>> {
     if material.evaluations.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut blocks = vec![Block::heading("Exact match")];
     blocks.extend(comparison(material));
+    if material.evaluations.len() > 1 {
+        blocks.extend(drawing(material, folder)?);
+    }
     blocks.push(Block::heading("Every metric"));
     blocks.extend(metrics(material));
     blocks.extend(reading(material));
-    blocks
+    Ok(blocks)
+}
+
+/// The exact match of every model on the last split that all were scored on, and of the baselines.
+fn drawing(material: &Material, folder: &mut Folder) -> Result<Option<Block>> {
+    let everywhere = |split: &Split| material.evaluations.iter().all(|part| part.split(*split).is_some());
+    let Some(split) = splits(material).into_iter().rev().find(everywhere) else { return Ok(None) };
+    let (mut rows, mut baselines): (Vec<Row>, Vec<Row>) = (Vec::new(), Vec::new());
+    for part in &material.evaluations {
+        let Some(scored) = part.split(split) else { continue };
+        rows.push(Row { name: material.name(part), interval: scored.exact_match, baseline: false });
+        let name = format!("baseline: always {}", scored.baseline.answer.join(", "));
+        let interval = scored.baseline.exact_match;
+        if !baselines.iter().any(|row| row.name == name && row.interval == interval) {
+            baselines.push(Row { name, interval, baseline: true });
+        }
+    }
+    rows.extend(baselines);
+    let link = "results/exact-match.svg".to_owned();
+    folder.write(&link, &forest::svg(&format!("exact match, {split}"), &rows))?;
+    let caption = format!("Exact match on {split}: dots, with 95% intervals as lines.");
+    Ok(Some(Block::Picture(Picture { link, caption })))
 }
 
 /// The splits that any evaluation scored.

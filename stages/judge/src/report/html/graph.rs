@@ -2,6 +2,7 @@
 
 use super::inline::escape;
 use super::layout::{Layout, Passage, Size, layout};
+use super::svg::LEAST_SCALE;
 use crate::report::document::{Graph, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,6 @@ const HEADER: f64 = 30.0;
 const INSTANCE_GAP: f64 = 6.0;
 const PORT: f64 = 15.0;
 const HEAD: f64 = 8.0;
-const LEAST_SCALE: f64 = 0.8;
 
 /// A node that stands alone, or the instances of a matrix.
 struct Frame<'g> {

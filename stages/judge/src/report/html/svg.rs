@@ -41,6 +41,9 @@ const ATTRIBUTES: &[&str] = &[
     "y2",
 ];
 
+/// How small a drawing may become before its words are too small to read.
+pub(super) const LEAST_SCALE: f64 = 0.8;
+
 /// The picture as an element with `label` as its text alternative; none where it holds what a page must not take in
 /// (scripts, styles, references) or is not written plainly enough to tell.
 pub(super) fn inline(svg: &str, label: &str) -> Option<String> {
@@ -56,12 +59,8 @@ pub(super) fn inline(svg: &str, label: &str) -> Option<String> {
             let (tag, closed) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
             let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
             (ELEMENTS.contains(&name) && (name == "svg") == open.is_empty()).then_some(())?;
-            let own = if name == "svg" {
-                format!(" class=\"chart\" role=\"img\" aria-label=\"{}\"", escape(label))
-            } else {
-                String::new()
-            };
             let attributes = plain_attributes(attributes)?;
+            let own = if name == "svg" { own_attributes(&attributes, label) } else { String::new() };
             written.push_str(&format!("<{name}{own}{attributes}{}>", if closed { "/" } else { "" }));
             if !closed {
                 open.push(name);
@@ -75,6 +74,13 @@ pub(super) fn inline(svg: &str, label: &str) -> Option<String> {
         rest = &after[words..];
     }
     None
+}
+
+/// Where the page is narrow a chart shrinks a little, then it scrolls.
+fn own_attributes(attributes: &str, label: &str) -> String {
+    let width = attributes.split_once(" width=\"").and_then(|(_, rest)| rest.split_once('"')?.0.parse::<f64>().ok());
+    let least = width.map(|width| format!(" style=\"min-width: {:.0}px\"", width * LEAST_SCALE)).unwrap_or_default();
+    format!(" class=\"chart\" role=\"img\" aria-label=\"{}\"{least}", escape(label))
 }
 
 /// Attributes in double quotes, every one of them known to be harmless.
@@ -100,8 +106,8 @@ mod tests {
 
     #[test]
     fn shapes_and_words_are_taken_in_with_a_text_alternative() {
-        let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\">\n<g transform=\"translate(1 2)\"><text x=\"1\">a &lt; b</text></g>\n</svg>\n";
-        let wanted = "<svg class=\"chart\" role=\"img\" aria-label=\"a &quot;chart&quot;\" width=\"9\">\n\
+        let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"10\">\n<g transform=\"translate(1 2)\"><text x=\"1\">a &lt; b</text></g>\n</svg>\n";
+        let wanted = "<svg class=\"chart\" role=\"img\" aria-label=\"a &quot;chart&quot;\" style=\"min-width: 8px\" width=\"10\">\n\
                       <g transform=\"translate(1 2)\"><text x=\"1\">a &lt; b</text></g>\n</svg>";
         assert_eq!(inline(svg, "a \"chart\"").as_deref(), Some(wanted));
     }

@@ -87,10 +87,12 @@ fn panels_of_one_photograph_by_several_models_stand_together() {
     let panels = ["cams/explain/leaf0", "cams/explain-large/leaf0", "cams/explain/leaf1", "cams/explain-large/leaf1"];
     let places = panels.map(|panel| place(&page, panel));
     assert!(places.is_sorted(), "{places:?}");
-    assert!(page.contains("`leaf0` (test) · **large** (`explain-large`) · truth: `scab`"));
+    assert!(page.contains("`leaf0` (test) · **large** · truth: `scab`"));
     let html = world.html();
-    assert!(html.contains("<option value=\"large (explain-large)\">large (explain-large) (2)</option>"));
+    assert!(html.contains("<option value=\"large\">large (2)</option>"));
     assert!(html.contains("<option value=\"leaf1\">leaf1 (2)</option>"));
+    world.add_cams_as("again", "large", 2, None);
+    assert!(world.page().contains("`leaf0` (test) · **large (again)** · truth: `scab`"));
 }
 
 #[test]

@@ -63,7 +63,9 @@ fn every_picture_of_the_markdown_is_embedded_with_its_alternative_text() {
     }
     // "picture" in base64; the chart is part of the page, but not the one with a script.
     assert!(page.contains("src=\"data:image/png;base64,cGljdHVyZQ==\""));
-    assert!(page.contains("aria-label=\"Contact sheet [test]\" width=\"9\"><rect width=\"9\"/></svg>"));
+    assert!(page.contains(
+        "aria-label=\"Contact sheet [test]\" style=\"min-width: 7px\" width=\"9\"><rect width=\"9\"/></svg>"
+    ));
     assert!(!page.contains("alert(1)") && page.contains("src=\"data:image/svg+xml;base64,"));
 }
 
@@ -186,4 +188,43 @@ fn panels_say_what_they_can_be_chosen_by() {
     assert_eq!(facts[2]["labels"], serde_json::json!(["rust", "scab"]));
     assert_eq!(facts[2]["alarms"], serde_json::json!(["scab"]));
     assert!(page.contains("<option value=\"scab\">scab (3)</option>"));
+}
+
+#[test]
+fn words_stand_out_from_what_they_stand_on() {
+    let style = include_str!("../html/page.css");
+    let palettes: Vec<&str> = style.split("color-scheme:").filter(|part| part.contains("--paper")).collect();
+    assert_eq!(palettes.len(), 5, "light and dark by the system, light and dark by choice, print");
+    for palette in palettes {
+        let colour = |name: &str| luminance(palette.split_once(&format!("--{name}: #")).expect(name).1);
+        for (ink, paper, least) in [
+            ("ink", "paper", 4.5),
+            ("ink", "raised", 4.5),
+            ("ink", "code", 4.5),
+            ("ink", "warning-paper", 4.5),
+            ("faint", "paper", 4.5),
+            ("faint", "raised", 4.5),
+            ("faint", "code", 4.5),
+            ("accent", "paper", 4.5),
+            ("accent", "raised", 4.5),
+            ("warning", "warning-paper", 4.5),
+            ("strong-rule", "paper", 3.0),
+            ("strong-rule", "raised", 3.0),
+        ] {
+            assert!(contrast(colour(ink), colour(paper)) >= least, "{ink} on {paper}: {palette}");
+        }
+    }
+}
+
+/// WCAG's relative luminance of a colour that the text begins with, six hex digits.
+fn luminance(text: &str) -> f64 {
+    let part = |at: usize| {
+        let share = f64::from(u8::from_str_radix(&text[at..at + 2], 16).expect("hex")) / 255.0;
+        if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+}
+
+fn contrast(a: f64, b: f64) -> f64 {
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
