@@ -15,11 +15,7 @@ fn every_photograph_becomes_a_square_jpeg_and_an_item() {
     let ran = world.run(&RESIZE, "out", DATA, &[("size", 32)]).expect("runs");
     let files = world.files("out/images");
     assert_eq!(files.keys().collect::<Vec<_>>(), ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg", "images.json"]);
-<<<<<<< HEAD
     for bytes in files.iter().filter(|(name, _)| *name != "images.json").map(|(_, bytes)| bytes) {
-=======
-    for (_, bytes) in files.iter().filter(|(name, _)| name.ends_with(".jpg")) {
->>>>>>> pix
         assert_eq!(decode(bytes, Path::new("small")).expect("decodes").dimensions(), (32, 32));
     }
     let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
@@ -38,10 +34,10 @@ fn the_card_says_how_photographs_were_made_ready() {
 
 /// The kind with another fit by default.
 fn fitted(fit: &'static str) -> Kind {
-    let params = RESIZE.params.iter().map(|param| ParamSpec {
-        default: if param.name == "fit" { Some(fit) } else { param.default },
-        ..*param
-    });
+    let params = RESIZE
+        .params
+        .iter()
+        .map(|param| ParamSpec { default: if param.name == "fit" { Some(fit) } else { param.default }, ..*param });
     Kind { params: params.collect::<Vec<_>>().leak(), ..RESIZE }
 }
 
