@@ -17,7 +17,7 @@ pub use decode::{decode, dimensions};
 pub use encode::{encode_grey_png, encode_jpeg, encode_png};
 pub use image::{GrayImage, Rgb, RgbImage};
 pub use palette::overlay;
-pub use prepare::prepare;
+pub use prepare::{prepare, square};
 pub use resize::{crop_resize, resize};
 pub use tensor::to_chw;
 

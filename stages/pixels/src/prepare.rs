@@ -26,7 +26,12 @@ pub fn prepare(bytes: Vec<u8>, card: &ImagesCard, path_for_errors: &Path) -> Res
     encode_jpeg(&square(&image, card.size, card.fit), card.quality)
 }
 
-fn square(image: &RgbImage, size: u32, fit: Fit) -> RgbImage {
+/// The photograph fitted into a square of `size` pixels.
+///
+/// # Panics
+/// When a side is 0.
+#[must_use]
+pub fn square(image: &RgbImage, size: u32, fit: Fit) -> RgbImage {
     let (width, height) = image.dimensions();
     match fit {
         Fit::Squash => resize(image, size, size),
