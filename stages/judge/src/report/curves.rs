@@ -8,17 +8,23 @@ use super::words::{number, text};
 use plantpipe_stage::Result;
 use plantpipe_stage::format::Epoch;
 
+const TRAIN_LOSS: &str = "the mean over the epoch, on augmented photographs, so it may lie above val loss";
+
 /// Writes `curves/<stage>.svg` for every model with a history.
 pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Block>> {
     let mut blocks = Vec::new();
     let several = material.models.len() > 1;
+    if several && material.models.iter().any(|part| !part.content.history.is_empty()) {
+        blocks.push(Block::Text(format!("Train loss is {TRAIN_LOSS}.")));
+    }
     for part in material.models.iter().filter(|part| !part.content.history.is_empty()) {
         let link = format!("curves/{}.svg", file_name(&part.stage));
         folder.write(&link, &draw(&part.content))?;
         if several {
             blocks.push(Block::heading(format!("{}, epoch by epoch", text(&part.stage))));
         }
-        blocks.extend(kept(&part.content));
+        let remark = if several { String::new() } else { format!("; train loss is {TRAIN_LOSS}") };
+        blocks.extend(kept(&part.content, &remark));
         let stage = &part.stage;
         let caption = format!("Learning curves of {stage}: loss on train and val, exact match and macro F1 on val.");
         blocks.push(Block::Picture(Picture { link, caption }));
@@ -26,13 +32,13 @@ pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Bl
     Ok(blocks)
 }
 
-fn kept(model: &Model) -> Option<Block> {
+/// Which epoch was kept and why, then `remark`.
+fn kept(model: &Model, remark: &str) -> Option<Block> {
     let epochs = model.history.len();
     let kept = model.card.epoch;
     let epoch = model.history.iter().find(|epoch| epoch.epoch == kept)?;
-    let train = "train loss is the mean over the epoch, on augmented photographs, so it may lie above val loss";
     Some(Block::text(format!(
-        "Epoch **{kept} of {epochs}** was kept, for its exact match of {} on val; {train}.",
+        "Epoch **{kept} of {epochs}** was kept, for its exact match of {} on val{remark}.",
         number(epoch.val_exact_match)
     )))
 }

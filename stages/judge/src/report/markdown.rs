@@ -1,6 +1,7 @@
 //! A [`Document`] as GitHub-flavoured markdown; its graph is drawn by mermaid.
 
-use super::document::{Block, Document, Graph, Node, Picture, Table};
+use super::bundle::{End, arrows, frames};
+use super::document::{Block, Document, Graph, Picture, Table};
 use super::words::{anchor, text};
 use std::fmt::Write;
 
@@ -55,29 +56,34 @@ fn rows(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// Groups are subgraphs, each where its first instance stands.
+/// Groups are subgraphs.
 fn mermaid(graph: &Graph) -> String {
     let mut written = String::from("```mermaid\nflowchart LR\n");
-    for (id, node) in graph.nodes.iter().enumerate() {
-        let Some(group) = &node.group else {
-            let name = title(&node.name, node.other_kind());
+    let frames = frames(graph);
+    for frame in &frames {
+        let first = frame.members[0];
+        let node = &graph.nodes[first];
+        let Some(group) = frame.group else {
             let (open, close) = if node.kind.is_some() { ("[", "]") } else { ("[(", ")]") };
-            let _ = writeln!(written, "  n{id}{open}\"{name}\"{close}");
+            let _ = writeln!(written, "  n{first}{open}\"{}\"{close}", title(&node.name, node.other_kind()));
             continue;
         };
-        let is_member = |other: &Node| other.group.as_ref() == Some(group);
-        if graph.nodes[..id].iter().any(is_member) {
-            continue;
-        }
-        let _ = writeln!(written, "  subgraph g{id}[\"{}\"]", title(group, node.other_kind()));
-        for (member, node) in graph.nodes.iter().enumerate().filter(|(_, node)| is_member(node)) {
-            let _ = writeln!(written, "    n{member}[\"{}\"]", escape(node.short()));
+        let _ = writeln!(written, "  subgraph g{first}[\"{}\"]", title(group, node.other_kind()));
+        for member in &frame.members {
+            let _ = writeln!(written, "    n{member}[\"{}\"]", escape(graph.nodes[*member].short()));
         }
         written.push_str("  end\n");
     }
-    for edge in &graph.edges {
-        let label = edge.label.as_ref().map(|label| format!("|\"{}\"|", escape(label))).unwrap_or_default();
-        let _ = writeln!(written, "  n{} -->{label} n{}", edge.from, edge.to);
+    let id = |end: End| {
+        let frame = &frames[end.frame];
+        match end.member {
+            None if frame.group.is_some() => format!("g{}", frame.members[0]),
+            member => format!("n{}", frame.members[member.unwrap_or(0)]),
+        }
+    };
+    for arrow in arrows(graph, &frames) {
+        let label = if arrow.label.is_empty() { String::new() } else { format!("|\"{}\"|", escape(&arrow.label)) };
+        let _ = writeln!(written, "  {} -->{label} {}", id(arrow.from), id(arrow.to));
     }
     written + "```"
 }

@@ -5,6 +5,7 @@
 //! [`words`], [`chart`], [`forest`] and [`folder`] are the tools. Every number comes from an artifact or the lineage; there is no
 //! time, host or path on the page.
 
+mod bundle;
 mod cams;
 mod chart;
 mod comparison;
@@ -73,6 +74,7 @@ pub const REPORT: Kind = Kind {
 const CODE: Code = code!(
     "judge",
     "mod.rs",
+    "bundle.rs",
     "cams.rs",
     "chart.rs",
     "comparison.rs",

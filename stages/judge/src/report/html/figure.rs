@@ -37,5 +37,5 @@ pub(super) fn image(link: &str, alt: &str, folder: &Folder) -> Result<String> {
         return Ok(element);
     }
     let data = STANDARD.encode(bytes);
-    Ok(format!("<img alt=\"{}\" decoding=\"async\" src=\"data:image/{media};base64,{data}\">", escape(alt)))
+    Ok(format!("<img alt=\"{}\" src=\"data:image/{media};base64,{data}\">", escape(alt)))
 }

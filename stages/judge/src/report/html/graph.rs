@@ -3,6 +3,7 @@
 use super::inline::escape;
 use super::layout::{Layout, Passage, Size, layout};
 use super::svg::LEAST_SCALE;
+use crate::report::bundle::{Arrow, End, Frame, arrows, frames};
 use crate::report::document::{Graph, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,27 +17,6 @@ const HEADER: f64 = 30.0;
 const INSTANCE_GAP: f64 = 6.0;
 const PORT: f64 = 15.0;
 const HEAD: f64 = 8.0;
-
-/// A node that stands alone, or the instances of a matrix.
-struct Frame<'g> {
-    group: Option<&'g str>,
-    members: Vec<usize>,
-}
-
-/// An arrow as it is drawn: between frames, or between instances where only some are joined.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Clone)]
-struct Arrow {
-    from: End,
-    to: End,
-    label: String,
-}
-
-/// An end of an arrow: a frame, and the instance in it where it is not the whole frame.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
-struct End {
-    frame: usize,
-    member: Option<usize>,
-}
 
 /// The whole graph.
 pub(super) fn graph(graph: &Graph) -> String {
@@ -78,19 +58,6 @@ fn caption(graph: &Graph) -> String {
     words + "."
 }
 
-/// A frame a node, but one a group, where its first node stands.
-fn frames(graph: &Graph) -> Vec<Frame<'_>> {
-    let mut frames: Vec<Frame> = Vec::new();
-    for (place, node) in graph.nodes.iter().enumerate() {
-        let group = node.group.as_deref();
-        match frames.iter_mut().find(|frame| group.is_some() && frame.group == group) {
-            Some(frame) => frame.members.push(place),
-            None => frames.push(Frame { group, members: vec![place] }),
-        }
-    }
-    frames
-}
-
 /// None where the arrows between these frames run in a circle.
 fn draw<'g>(graph: &Graph, frames: Vec<Frame<'g>>) -> Option<(Vec<Frame<'g>>, Vec<Arrow>, Layout)> {
     let arrows = arrows(graph, &frames);
@@ -98,37 +65,6 @@ fn draw<'g>(graph: &Graph, frames: Vec<Frame<'g>>) -> Option<(Vec<Frame<'g>>, Ve
     let ends: Vec<(usize, usize)> = arrows.iter().map(|arrow| (arrow.from.frame, arrow.to.frame)).collect();
     let drawn = layout(&sizes, &ends)?;
     Some((frames, arrows, drawn))
-}
-
-/// One arrow between two frames where every member of both has its part in it, else one an edge.
-fn arrows(graph: &Graph, frames: &[Frame]) -> Vec<Arrow> {
-    let frame_of: BTreeMap<usize, usize> = frames
-        .iter()
-        .enumerate()
-        .flat_map(|(place, frame)| frame.members.iter().map(move |member| (*member, place)))
-        .collect();
-    // (frame, frame, label) -> (node, node)
-    let mut between = BTreeMap::<_, Vec<(usize, usize)>>::new();
-    for edge in &graph.edges {
-        let label = edge.label.as_deref().unwrap_or_default();
-        between.entry((frame_of[&edge.from], frame_of[&edge.to], label)).or_default().push((edge.from, edge.to));
-    }
-    let mut arrows = Vec::new();
-    for ((from, to, label), edges) in between {
-        let froms: BTreeSet<usize> = edges.iter().map(|edge| edge.0).collect();
-        let tos: BTreeSet<usize> = edges.iter().map(|edge| edge.1).collect();
-        let whole = froms.len() == frames[from].members.len() && tos.len() == frames[to].members.len();
-        for (a, b) in edges {
-            let end = |frame: usize, node: usize| {
-                let member = frames[frame].members.iter().position(|member| *member == node);
-                End { frame, member: member.filter(|_| !whole && frames[frame].members.len() > 1) }
-            };
-            arrows.push(Arrow { from: end(from, a), to: end(to, b), label: label.to_owned() });
-        }
-    }
-    arrows.sort();
-    arrows.dedup();
-    arrows
 }
 
 fn size(graph: &Graph, frame: &Frame, place: usize, arrows: &[Arrow]) -> Size {

@@ -25,7 +25,7 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
 
 /// The whole of `report.html`; pictures are read from `folder`.
 pub(super) fn write(document: &Document, folder: &Folder) -> Result<String> {
-    let mut ids = Ids(BTreeSet::from(["contents".to_owned(), "page".to_owned()]));
+    let mut ids = Ids(["contents", "page", "graph-title", "graph-words"].map(str::to_owned).into());
     let (mut contents, mut body) = (String::new(), String::new());
     for section in &document.sections {
         let id = ids.of(section.heading);

@@ -152,7 +152,7 @@ const follow = () => {
   const passed = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3);
   const current = passed.length ? links.get(passed[passed.length - 1].id) : null;
   for (const link of links.values()) {
-    if (link === current) link.setAttribute("aria-current", "true");
+    if (link === current) link.setAttribute("aria-current", "location");
     else link.removeAttribute("aria-current");
   }
 };

@@ -69,6 +69,9 @@ fn a_group_is_a_box_in_both_graphs() {
     assert!(
         page.contains("  subgraph g1[\"train\"]\n    n1[\"a\"]\n    n4[\"b\"]\n    n7[\"c\"]\n    n10[\"d\"]\n  end\n")
     );
+    assert!(
+        page.contains("  n0 --> g1\n  g1 --> g2\n  n0 --> g2\n  n0 --> g3\n  g2 --> g3\n  g1 --> n13\n  g3 --> n13\n")
+    );
     let html = world.html();
     assert_eq!(html.matches("<rect class=\"group\"").count(), 3);
     // dataset -> train, predict, evaluate; train -> predict -> evaluate -> report; train -> report.
