@@ -140,8 +140,8 @@ mod tests {
         let secrets: Vec<u8> = SECRETS.concat();
         let turned = [&small[..2], &exif(6), &secrets, &small[2..]].concat();
         let other = [&large[..2], &secrets, &large[2..]].concat();
-        let png = include_bytes!("fixtures/metadata.png").to_vec();
-        let webp = include_bytes!("fixtures/metadata.webp").to_vec();
+        let png = include_bytes!("../tests/fixtures/metadata.png").to_vec();
+        let webp = include_bytes!("../tests/fixtures/metadata.webp").to_vec();
         for (bytes, marks) in [(turned, 3), (other, 3), (png, 3), (webp, 2)] {
             let count = |bytes: &[u8]| bytes.windows(6).filter(|window| *window == b"SECRET").count();
             assert_eq!(count(&bytes), marks);

@@ -34,10 +34,10 @@ fn the_card_says_how_photographs_were_made_ready() {
 
 /// The kind with another fit by default.
 fn fitted(fit: &'static str) -> Kind {
-    let params = RESIZE.params.iter().map(|param| ParamSpec {
-        default: if param.name == "fit" { Some(fit) } else { param.default },
-        ..*param
-    });
+    let params = RESIZE
+        .params
+        .iter()
+        .map(|param| ParamSpec { default: if param.name == "fit" { Some(fit) } else { param.default }, ..*param });
     Kind { params: params.collect::<Vec<_>>().leak(), ..RESIZE }
 }
 
