@@ -17,13 +17,15 @@ use std::path::Path;
 ///
 /// # Errors
 /// Bytes that are no photograph, or a damaged one; `path_for_errors` is named.
-pub fn prepare(bytes: Vec<u8>, card: &ImagesCard, path_for_errors: &Path) -> Result<Vec<u8>> {
+pub fn prepare(mut bytes: Vec<u8>, card: &ImagesCard, path_for_errors: &Path) -> Result<Vec<u8>> {
     // Decoded even when it passes through: a damaged photograph is refused here, by its own path.
     let image = decode(&bytes, path_for_errors)?;
-    if image.dimensions() == (card.size, card.size) && is_upright_jpeg(&bytes) {
-        return without_metadata(&bytes).map_err(|why| Error::at(path_for_errors, why));
-    }
-    encode_jpeg(&square(&image, card.size, card.fit), card.quality)
+    bytes = if image.dimensions() == (card.size, card.size) && is_upright_jpeg(&bytes) {
+        without_metadata(&bytes).map_err(|why| Error::at(path_for_errors, why))?
+    } else {
+        encode_jpeg(&square(&image, card.size, card.fit), card.quality)?
+    };
+    Ok(bytes)
 }
 
 fn square(image: &RgbImage, size: u32, fit: Fit) -> RgbImage {
@@ -164,7 +166,7 @@ mod tests {
         assert_eq!(decode(&made, Path::new("grey.jpg")).expect("decodes").get_pixel(5, 5).0, [77; 3]);
     }
 
-    /// A place in EXIF (tag GPSAreaInformation), an XMP block and a comment, as segments.
+    /// A place in EXIF (tag `GPSAreaInformation`), an XMP block and a comment, as segments.
     const SECRETS: [&[u8]; 3] = [
         b"\xFF\xE1\0\x40Exif\0\0II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x1A\0\0\0\0\0\0\0\x01\0\x1C\0\x07\0\x06\0\0\0\x2C\0\0\0\0\0\0\0SECRET\0\0\0\0\0\0",
         b"\xFF\xE1\0\x25http://ns.adobe.com/xap/1.0/\0SECRET",

@@ -50,7 +50,7 @@ fn a_file_of_any_kind_cut_anywhere_is_refused() {
 
 #[test]
 fn a_jpeg_of_one_or_four_channels_without_its_last_blocks_is_refused() {
-    for (name, ..) in PICTURES.iter().filter(|(name, ..)| name.ends_with(".jpg")) {
+    for (name, ..) in PICTURES.iter().filter(|(name, ..)| name.contains(".jpg")) {
         let whole = bytes(name);
         for cut in [3, 8] {
             let repaired = [&whole[..whole.len() - 2 - cut], &[0xFF, 0xD9]].concat();
