@@ -17,13 +17,15 @@ use std::path::Path;
 ///
 /// # Errors
 /// Bytes that are no photograph, or a damaged one; `path_for_errors` is named.
-pub fn prepare(bytes: Vec<u8>, card: &ImagesCard, path_for_errors: &Path) -> Result<Vec<u8>> {
+pub fn prepare(mut bytes: Vec<u8>, card: &ImagesCard, path_for_errors: &Path) -> Result<Vec<u8>> {
     // Decoded even when it passes through: a damaged photograph is refused here, by its own path.
     let image = decode(&bytes, path_for_errors)?;
-    if image.dimensions() == (card.size, card.size) && is_upright_jpeg(&bytes) {
-        return without_metadata(&bytes).map_err(|why| Error::at(path_for_errors, why));
-    }
-    encode_jpeg(&square(&image, card.size, card.fit), card.quality)
+    bytes = if image.dimensions() == (card.size, card.size) && is_upright_jpeg(&bytes) {
+        without_metadata(&bytes).map_err(|why| Error::at(path_for_errors, why))?
+    } else {
+        encode_jpeg(&square(&image, card.size, card.fit), card.quality)?
+    };
+    Ok(bytes)
 }
 
 /// The photograph fitted into a square of `size` pixels.
@@ -145,8 +147,8 @@ mod tests {
         let secrets: Vec<u8> = SECRETS.concat();
         let turned = [&small[..2], &exif(6), &secrets, &small[2..]].concat();
         let other = [&large[..2], &secrets, &large[2..]].concat();
-        let png = include_bytes!("fixtures/metadata.png").to_vec();
-        let webp = include_bytes!("fixtures/metadata.webp").to_vec();
+        let png = include_bytes!("../tests/fixtures/metadata.png").to_vec();
+        let webp = include_bytes!("../tests/fixtures/metadata.webp").to_vec();
         for (bytes, marks) in [(turned, 3), (other, 3), (png, 3), (webp, 2)] {
             let count = |bytes: &[u8]| bytes.windows(6).filter(|window| *window == b"SECRET").count();
             assert_eq!(count(&bytes), marks);
@@ -169,7 +171,7 @@ mod tests {
         assert_eq!(decode(&made, Path::new("grey.jpg")).expect("decodes").get_pixel(5, 5).0, [77; 3]);
     }
 
-    /// A place in EXIF (tag GPSAreaInformation), an XMP block and a comment, as segments.
+    /// A place in EXIF (tag `GPSAreaInformation`), an XMP block and a comment, as segments.
     const SECRETS: [&[u8]; 3] = [
         b"\xFF\xE1\0\x40Exif\0\0II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x1A\0\0\0\0\0\0\0\x01\0\x1C\0\x07\0\x06\0\0\0\x2C\0\0\0\0\0\0\0SECRET\0\0\0\0\0\0",
         b"\xFF\xE1\0\x25http://ns.adobe.com/xap/1.0/\0SECRET",

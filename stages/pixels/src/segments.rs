@@ -76,23 +76,20 @@ pub(crate) fn image(jpeg: &[u8]) -> Result<&[u8], String> {
 pub(crate) fn without_metadata(jpeg: &[u8]) -> Result<Vec<u8>, String> {
     let mut kept = jpeg[..2].to_vec();
     for Segment { marker, whole, payload } in segments(jpeg)? {
-        match (marker, payload) {
+        let contents = match marker {
             // Frames, scans, tables and markers without contents.
-            (0x01 | 0xC0..=0xDF, _) => kept.extend(whole),
+            0x01 | 0xC0..=0xDF => payload.to_vec(),
             // The density of pixels; a thumbnail may follow.
-            (0xE0, [b'J', b'F', b'I', b'F', 0, _, _, _, _, _, _, _, 0, 0]) => kept.extend(whole),
-            (0xE0, [b'J', b'F', b'I', b'F', 0, _, _, _, _, _, _, _, ..]) => {
-                kept.extend([0xFF, 0xE0, 0, 16]);
-                kept.extend(&payload[..12]);
-                kept.extend([0, 0]);
-            }
+            0xE0 if payload.len() >= 14 && payload.starts_with(b"JFIF\0") => [&payload[..12], &[0, 0]].concat(),
             // Says which colours the channels are.
-            (0xEE, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, _]) => kept.extend(whole),
-            (0xEE, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, _, ..]) => {
-                kept.extend([0xFF, 0xEE, 0, 14]);
-                kept.extend(&payload[..12]);
-            }
-            _ => {}
+            0xEE if payload.len() >= 12 && payload.starts_with(b"Adobe") => payload[..12].to_vec(),
+            _ => continue,
+        };
+        if contents == payload {
+            kept.extend(whole);
+        } else {
+            kept.extend([0xFF, marker, 0, contents.len() as u8 + 2]);
+            kept.extend(contents);
         }
     }
     Ok(kept)
