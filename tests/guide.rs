@@ -42,14 +42,11 @@ fn the_schema_in_the_guide_is_what_schema_prints_and_takes_the_built_in_pipeline
 fn every_chapter_is_in_the_summary_and_every_link_leads_to_a_file() {
     let source = docs().join("src");
     let summary = read(&source.join("SUMMARY.md"));
-    for entry in fs::read_dir(&source).expect("a folder").flatten() {
-        let name = entry.file_name().display().to_string();
-        if name.ends_with(".md") && name != "SUMMARY.md" {
-            assert!(summary.contains(&format!("({name})")), "{name} is not in the summary");
-        }
+    let entries = fs::read_dir(&source).expect("a folder").flatten().map(|entry| entry.path());
+    let mut pages: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|ext| ext == "md")).collect();
+    for name in pages.iter().filter_map(|path| path.file_name()?.to_str()).filter(|name| *name != "SUMMARY.md") {
+        assert!(summary.contains(&format!("({name})")), "{name} is not in the summary");
     }
-    let mut pages: Vec<PathBuf> = fs::read_dir(&source).expect("a folder").flatten().map(|e| e.path()).collect();
-    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     pages.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
     for page in pages {
         let text = read(&page);
