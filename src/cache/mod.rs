@@ -47,9 +47,12 @@ impl Cache {
         Ok(())
     }
 
-    /// Saves the stat cache after a mere look; a project that never ran gets no cache from being looked at.
-    pub fn save_if_there(&mut self) -> Result<()> {
-        if self.root.is_dir() { self.scanner.save() } else { Ok(()) }
+    /// Saves the stat cache after a mere look, where it can be: a project that never ran gets no cache from being looked
+    /// at, and one that cannot be written can be looked at all the same.
+    pub fn save_if_there(&mut self) {
+        if self.root.is_dir() {
+            let _ = self.scanner.save();
+        }
     }
 
     /// An empty scratch folder for a stage; what an earlier, killed run left there is removed.
