@@ -130,7 +130,9 @@ impl Page<'_> {
         let has_splits = !look.splits.is_empty();
         let mut text = format!(
             "# From photographs to a report. `plantpipe run` does what is not done yet, `plantpipe status` shows what that is.\n\
-             # `plantpipe kinds` lists the kinds of stages, `plantpipe kinds train` all that can be said to one.\n\n\
+             # `plantpipe kinds` lists the kinds of stages, `plantpipe kinds train` all that can be said to one.\n\
+             # An editor completes and checks this file after: plantpipe schema > pipeline.schema.json, and a first line\n\
+             # `#:schema ./pipeline.schema.json` here.\n\n\
              [pipeline]\nname = {}                # the report goes to reports/{name}/\nseed = 42\n\n\
              # {} photographs, {}; {width} x {height} pixels in the middle.\n# Labels: {labels}.\n\
              [sources]\ndataset = {}\n",
