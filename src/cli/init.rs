@@ -134,7 +134,7 @@ impl Page<'_> {
              # An editor completes and checks this file after: plantpipe schema > pipeline.schema.json, and a first line\n\
              # `#:schema ./pipeline.schema.json` here.\n\n\
              [pipeline]\nname = {}                # the report goes to reports/{name}/\nseed = 42\n\n\
-             # {} photographs, {}; {width} x {height} pixels in the middle.\n# Labels: {labels}.\n\
+             # {} photographs, {}; median size {width} x {height} pixels.\n# Labels: {labels}.\n\
              [sources]\ndataset = {}\n",
             quoted(name),
             look.photographs,
