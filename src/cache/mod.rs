@@ -106,6 +106,8 @@ pub fn remove(path: &Path) -> Result<()> {
 /// Writes a file so that at any instant it is the old one or the whole new one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().expect("a file has a folder");
+    // A bare name lies in the current folder.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     make(folder)?;
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
