@@ -127,6 +127,7 @@ fn show(bar: &mut ProgressBar, stage: &str, done: u64, total: u64, unit: &str) {
         bar.reset();
         bar.set_style(style(unit));
         bar.set_message(stage.to_owned());
+        bar.set_length(total);
         bar.enable_steady_tick(Duration::from_millis(200));
     }
     bar.set_length(total);
@@ -143,8 +144,10 @@ fn style(unit: &str) -> ProgressStyle {
     ProgressStyle::with_template(&template)
         .expect("a valid template")
         .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            // A line that cannot be drawn is drawn again a moment later.
-            let _ = write!(out, "{:.1}/s", state.per_sec());
+            let seconds = state.elapsed().as_secs_f64();
+            // The first moments say nothing; a line that cannot be drawn is drawn again a moment later.
+            let rate = if seconds < 1.0 { 0.0 } else { state.pos() as f64 / seconds };
+            let _ = write!(out, "{rate:.1}/s");
         })
         .progress_chars("=> ")
 }

@@ -55,7 +55,10 @@ impl Error {
             }
             _ => None,
         };
-        Self::Failed { message: format!("cannot {verb} {}: {error}", path.display()), hint }
+        // Temporary files name themselves too; the path that was meant is enough.
+        let why = error.to_string();
+        let why = why.split(" at path ").next().unwrap_or_default();
+        Self::Failed { message: format!("cannot {verb} {}: {why}", path.display()), hint }
     }
 
     /// The same error with a way out, where it has room for one.

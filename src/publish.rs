@@ -10,6 +10,9 @@ use crate::scheduler::Options;
 use std::fs;
 use std::path::Path;
 
+/// What people open first.
+const PAGES: [&str; 2] = ["report.md", "report.html"];
+
 /// Brings `reports/<pipeline>/` in line with the published outputs among the stages that ran or were fresh.
 pub fn publish(
     project: &mut Project,
@@ -33,9 +36,10 @@ pub fn publish(
             record_page.push('\n');
             fs::write(&page, record_page).map_err(|error| Error::io("write", &page, &error))?;
         }
-        let shown =
-            folder.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&folder).join("report.md");
-        tell(Event::ReportPublished { path: shown.display().to_string() });
+        let shown = folder.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&folder);
+        for page in PAGES.iter().filter(|page| folder.join(page).is_file()) {
+            tell(Event::ReportPublished { path: shown.join(page).display().to_string() });
+        }
     }
     Ok(())
 }

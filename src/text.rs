@@ -72,7 +72,10 @@ impl Diagnostic {
             None if known.is_empty() => None,
             None => Some(format!("known: {}", known.join(", "))),
         };
-        let label = hint.clone().filter(|hint| hint.starts_with("did")).unwrap_or_else(|| format!("no such {what}"));
+        let label = hint
+            .clone()
+            .filter(|hint| hint.starts_with("did"))
+            .unwrap_or_else(|| format!("no such {}", what.trim_end_matches(':')));
         Self { message: format!("unknown {what} `{word}`"), span: span.clone(), label, hint }
     }
 }

@@ -3,22 +3,13 @@
 use crate::world::{World, tree};
 use std::fs;
 
-/// The built-in pipeline, made small by a profile of its own.
+/// The built-in pipeline, run by its profile `tiny`.
 fn tiny() -> World {
-    let pipeline = format!(
-        "{}\n[profiles.test.stages]\n\
-         dataset = {{ train = 24, val = 8, test = 8, size = 64 }}\n\
-         small = {{ size = 64 }}\n\
-         shards = {{ shards = 2 }}\n\
-         train = {{ size = 32, epochs = 2, batch = 8 }}\n\
-         cams = {{ images = 4 }}\n",
-        include_str!("../pipeline.toml")
-    );
-    World::leaves(&pipeline)
+    World::leaves(include_str!("../pipeline.toml"))
 }
 
-const TEST: &[&str] = &["--profile", "test"];
-const REPORT: &str = "reports/apple-leaves";
+const TEST: &[&str] = &["--profile", "tiny"];
+const REPORT: &str = "reports/apple-leaves-tiny";
 
 #[test]
 fn the_sample_goes_from_photographs_to_a_report_and_a_second_run_starts_nothing() {
@@ -40,7 +31,8 @@ fn the_same_seed_gives_the_same_report_for_any_number_of_threads() {
     let reports: Vec<_> = ["1", "2", "4"]
         .map(|threads| {
             let world = tiny();
-            let ended = world.command(&["run", "-q", "--profile", "test"]).env("RAYON_NUM_THREADS", threads).output();
+            let args = ["run", "-q", "--profile", "tiny", "-S", "stages.train.epochs=2"];
+            let ended = world.command(&args).env("RAYON_NUM_THREADS", threads).output();
             assert!(ended.expect("starts").status.success());
             tree(&world.path(REPORT), "run.md")
         })
@@ -49,10 +41,73 @@ fn the_same_seed_gives_the_same_report_for_any_number_of_threads() {
     assert_eq!(reports[0], reports[2]);
 }
 
+/// The quickest training there is.
+const HASTY: &[&str] = &["--profile", "tiny", "-S", "stages.train.epochs=1", "-S", "stages.train.size=32"];
+
+#[test]
+fn files_are_answered_for_exactly_as_the_stage_predict_answers() {
+    let world = tiny();
+    // Another size than the photographs have, so that they have to be made ready again.
+    let args = [HASTY, &["-S", "stages.small.size=96"]].concat();
+    world.run(&[&["predict"], &args[..]].concat());
+    let folder = "cache/out/dataset/dataset/test/images";
+    let answers = world.ok(&[&["predict", folder, "--stage", "train", "--cam", "cams"], &args[..]].concat()).stdout;
+    let table = world.read("cache/out/predict/predictions/predictions.csv");
+    let mut rows = 0;
+    for answer in answers.lines().skip(1) {
+        let cells: Vec<&str> = answer.split(',').collect();
+        let id = cells[0].strip_prefix(folder).and_then(|name| name.strip_prefix('/')?.strip_suffix(".jpg"));
+        let row = format!("{},test,{}", id.expect("a photograph"), cells[1..cells.len() - 1].join(","));
+        assert!(table.lines().any(|line| line == row), "{row} is not in:\n{table}");
+        rows += 1;
+    }
+    assert_eq!(rows, 48);
+    assert_eq!(fs::read_dir(world.path("cams")).expect("a folder").count(), 48);
+}
+
+#[test]
+fn a_matrix_of_trainings_meets_in_one_report() {
+    let world = tiny();
+    let sets = [
+        "train.matrix={ lr = [1e-3, 1e-4] }",
+        "predict.for_each=train",
+        "scores.for_each=train",
+        "cams.for_each=train",
+    ];
+    let sets: Vec<String> = sets.iter().map(|set| format!("stages.{set}")).collect();
+    let args: Vec<&str> = sets.iter().flat_map(|set| ["-S", set]).chain(HASTY.iter().copied()).collect();
+    let ran = world.run(&args);
+    assert!(ran.contains(&"cams@0.0001".to_owned()), "{ran:?}");
+    let report = world.read(&format!("{REPORT}/report.md"));
+    for model in ["train@0.001", "train@0.0001"] {
+        assert!(report.contains(model), "{model} is not in the report");
+    }
+}
+
+#[test]
+fn a_folder_of_photographs_with_a_table_becomes_a_pipeline_that_runs() {
+    let world = tiny();
+    world.run(&[&["dataset"], HASTY].concat());
+    for (name, bytes) in tree(&world.path("cache/out/dataset/dataset/train/images"), "") {
+        world.write(&format!("kaggle/train_images/{name}"), bytes);
+    }
+    world.write("kaggle/train.csv", world.read("cache/out/dataset/dataset/train_label.csv"));
+    let words = world.ok(&["init", "mine", "--data", "kaggle"]).stderr;
+    assert!(words.contains("found    144 photographs with labels: photographs and one table"), "{words}");
+    assert!(words.contains("assumed  no splits given"), "{words}");
+    let file = world.read("mine/pipeline.toml");
+    assert!(file.contains("kind = \"split\""), "{file}");
+    world.run(&["-C", "mine", "-S", "stages.train.epochs=1", "-S", "stages.train.size=32"]);
+    assert!(world.read("mine/reports/mine/report.md").contains("144 photographs were compared; no two look alike."));
+    let again = world.go(&["init", "mine", "--data", "kaggle"]);
+    assert_eq!(again.code, 2);
+    assert!(again.stderr.contains("there is a mine/pipeline.toml already"), "{}", again.stderr);
+}
+
 /// A world with a data set of its own in `data/`, and the stages up to the shards.
 fn prepared() -> World {
     let maker = tiny();
-    maker.run(&["dataset", "--profile", "test"]);
+    maker.run(&["dataset", "--profile", "tiny"]);
     let world = World::leaves(
         "[pipeline]\nname = 'own'\n[sources]\ndataset = 'data'\nweights = 'w.safetensors'\n\
          [stages.small]\nkind = 'resize'\ninputs = { images = 'dataset' }\nsize = 64\n\
@@ -90,15 +145,18 @@ fn fails(world: &World, args: &[&str], stage: &str, words: &[&str]) {
 }
 
 #[test]
-fn a_byte_changed_in_a_photograph_reruns_what_depends_on_its_pixels_and_no_more() {
+fn a_changed_photograph_reruns_what_depends_on_its_pixels_and_no_more() {
     let world = prepared();
     assert_eq!(world.run(&["shards"]), ["small", "labels", "shards"]);
     let name = photograph(&world);
     let mut bytes = fs::read(world.path(&name)).expect("reads");
     assert_eq!(&bytes[6..10], b"JFIF");
-    // The pixel density, which changes no pixel: the photograph passes through `resize` as it is.
+    // The pixel density, which changes no pixel: `resize` gives what it gave, and wakes nothing.
     bytes[15] ^= 1;
     world.write(&name, bytes);
+    assert_eq!(world.run(&["shards"]), ["small"]);
+    let other = tree(&world.path("data/test/images"), "").into_values().next().expect("a photograph");
+    world.write(&name, other);
     assert_eq!(world.run(&["shards"]), ["small", "shards"]);
 }
 

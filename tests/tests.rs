@@ -2,5 +2,7 @@
 
 mod engine;
 #[cfg(all(feature = "data", feature = "learn", feature = "judge"))]
+mod guide;
+#[cfg(all(feature = "data", feature = "learn", feature = "judge"))]
 mod leaves;
 mod world;

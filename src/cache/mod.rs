@@ -47,9 +47,12 @@ impl Cache {
         Ok(())
     }
 
-    /// Saves the stat cache after a mere look; a project that never ran gets no cache from being looked at.
-    pub fn save_if_there(&mut self) -> Result<()> {
-        if self.root.is_dir() { self.scanner.save() } else { Ok(()) }
+    /// Saves the stat cache after a mere look, where it can be: a project that never ran gets no cache from being looked
+    /// at, and one that cannot be written can be looked at all the same.
+    pub fn save_if_there(&mut self) {
+        if self.root.is_dir() {
+            let _ = self.scanner.save();
+        }
     }
 
     /// An empty scratch folder for a stage; what an earlier, killed run left there is removed.
@@ -103,6 +106,8 @@ pub fn remove(path: &Path) -> Result<()> {
 /// Writes a file so that at any instant it is the old one or the whole new one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().expect("a file has a folder");
+    // A bare name lies in the current folder.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     make(folder)?;
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

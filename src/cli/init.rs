@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub struct Init {
     /// Where the pipeline file goes; made if need be
     #[arg(value_name = "DIR", default_value = ".")]
-    folder: PathBuf,
+    to: PathBuf,
     /// The photographs and their labels
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
@@ -32,10 +32,11 @@ pub struct Init {
 impl Init {
     pub fn run(&self, registry: Registry, global: &Global) -> Result<()> {
         let here = global.folder.as_deref().unwrap_or(Path::new("."));
-        let folder = here.join(&self.folder);
+        let folder = here.join(&self.to);
         let file = folder.join(FILE);
+        let shown_file = file.strip_prefix(".").unwrap_or(&file);
         if file.exists() {
-            return Err(Error::usage(format!("there is a {} already", file.display()))
+            return Err(Error::usage(format!("there is a {} already", shown_file.display()))
                 .hint("name another folder: plantpipe init DIR --data FOLDER"));
         }
         let data = absolute(&here.join(&self.data))?;
@@ -51,7 +52,7 @@ impl Init {
         };
         write_whole(&file, page.text().as_bytes())?;
         if global.verbosity() > Verbosity::Quiet {
-            complain(&page.words(&file));
+            complain(&page.words(shown_file));
         }
         Ok(())
     }
@@ -129,9 +130,11 @@ impl Page<'_> {
         let has_splits = !look.splits.is_empty();
         let mut text = format!(
             "# From photographs to a report. `plantpipe run` does what is not done yet, `plantpipe status` shows what that is.\n\
-             # `plantpipe kinds` lists the kinds of stages, `plantpipe kinds train` all that can be said to one.\n\n\
+             # `plantpipe kinds` lists the kinds of stages, `plantpipe kinds train` all that can be said to one.\n\
+             # An editor completes and checks this file after: plantpipe schema > pipeline.schema.json, and a first line\n\
+             # `#:schema ./pipeline.schema.json` here.\n\n\
              [pipeline]\nname = {}                # the report goes to reports/{name}/\nseed = 42\n\n\
-             # {} photographs, {}; {width} x {height} pixels in the middle.\n# Labels: {labels}.\n\
+             # {} photographs, {}; median size {width} x {height} pixels.\n# Labels: {labels}.\n\
              [sources]\ndataset = {}\n",
             quoted(name),
             look.photographs,

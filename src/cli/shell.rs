@@ -24,13 +24,13 @@ impl Completions {
 pub struct Man {
     /// Where the pages go; made if need be
     #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    to: PathBuf,
 }
 
 impl Man {
     pub fn run(&self) -> Result<()> {
-        make(&self.folder)?;
-        clap_mangen::generate_to(command_line(), &self.folder)
-            .map_err(|error| Error::io("write manual pages to", &self.folder, &error))
+        make(&self.to)?;
+        clap_mangen::generate_to(command_line(), &self.to)
+            .map_err(|error| Error::io("write manual pages to", &self.to, &error))
     }
 }

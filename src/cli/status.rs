@@ -21,7 +21,7 @@ impl Status {
     pub fn run(&self, project: &mut Project, global: &Global) -> Result<()> {
         let ids = project.select(&self.stages)?;
         let assessed = assess_all(project, &ids)?;
-        project.cache.save_if_there()?;
+        project.cache.save_if_there();
         let stages = assessed.iter().map(|(id, assessment)| (project.graph.stage(*id), assessment));
         if global.json {
             let entries: Vec<_> = stages

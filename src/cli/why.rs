@@ -19,7 +19,7 @@ impl Why {
         let wanted = project.stages(&self.stage)?;
         let ids = project.graph.with_ancestors(&wanted);
         let assessed = assess_all(project, &ids)?;
-        project.cache.save_if_there()?;
+        project.cache.save_if_there();
         if global.json {
             let mut documents: Vec<_> = wanted.iter().map(|id| document(project, &assessed, *id)).collect();
             return print_json(&match documents.as_mut_slice() {

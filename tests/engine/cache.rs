@@ -15,6 +15,21 @@ fn looking_makes_no_cache() {
 }
 
 #[test]
+fn a_cache_that_cannot_be_written_can_be_looked_at_and_a_run_says_where_it_fails() {
+    let world = chain();
+    world.run(&["first"]);
+    // A folder where the stat cache wants its file, so that even root cannot write it.
+    let _ = fs::remove_file(world.path("cache/stat"));
+    fs::create_dir_all(world.path("cache/stat/in the way")).unwrap();
+    assert_eq!(world.states(&["first"]), ["first fresh"]);
+    world.ok(&["why", "first"]);
+    let ended = world.go(&["run"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("error: cannot write "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("cache/stat"), "{}", ended.stderr);
+}
+
+#[test]
 fn outputs_are_shown_read_only() {
     let world = chain();
     world.run(&[]);

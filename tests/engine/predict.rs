@@ -26,6 +26,8 @@ fn files_and_folders_are_answered_for_as_a_table() {
     assert_eq!(world.ok(&["predict", "leaves", "one"]).stdout, TABLE);
     assert_eq!(world.ok(&["predict", "leaves", "one", "--csv", "deep/out.csv", "--stage", "train"]).stdout, "");
     assert_eq!(world.read("deep/out.csv"), TABLE);
+    world.ok(&["predict", "leaves", "one", "--csv", "out.csv"]);
+    assert_eq!(world.read("out.csv"), TABLE);
     let text = world.ok(&["predict", "leaves", "--top", "2"]).stdout;
     assert_eq!(text, "leaves/a.png       digit 1.00  (word 0.00)\nleaves/deep/b.JPG  digit 0.50  word 0.50\n");
     let document: serde_json::Value =

@@ -25,5 +25,18 @@ pub use split::{SPLIT, SplitParams};
 
 use plantpipe_stage::Kind;
 
+/// The crates whose locked versions a kind depends on that reads tables and draws photographs with captions.
+const DRAWING_CRATES: &[&str] = &[
+    "ab_glyph",
+    "csv",
+    "epaint_default_fonts",
+    "fast_image_resize",
+    "image",
+    "image-webp",
+    "jpeg-encoder",
+    "png",
+    "zune-jpeg",
+];
+
 /// Every kind of this crate.
 pub const KINDS: &[&Kind] = &[&SAMPLE, &ANALYZE, &DEDUP, &SPLIT, &RESIZE, &ENCODE, &PACK];

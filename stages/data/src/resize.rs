@@ -1,4 +1,4 @@
-//! The kind [`RESIZE`]: every photograph of a data set squashed to one square size, as `<id>.jpg`.
+//! The kind [`RESIZE`]: every photograph of a data set made one square size, as `<id>.jpg`.
 
 use crate::dataset::{self, Photograph, photographs};
 use plantpipe_pixels::prepare;
@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const OWN: Code = code!("data", "resize.rs");
 
-/// Squashes photographs; one that already fits passes through byte for byte.
+/// Makes photographs square: the coded data of one that already fits pass through untouched, metadata never do.
 pub const RESIZE: Kind = Kind {
     name: "resize",
-    doc: "squashes every photograph of a data set to size x size pixels",
+    doc: "makes every photograph of a data set size x size pixels, without its metadata",
     inputs: &[InputSpec {
         name: "images",
         doc: "the data set whose photographs are resized",
@@ -31,6 +31,12 @@ pub const RESIZE: Kind = Kind {
             doc: "side of the square result, pixels",
             ty: ParamType::Int { min: 8, max: 4096 },
             default: Some("256"),
+        },
+        ParamSpec {
+            name: "fit",
+            doc: "how another shape becomes square: its sides scaled apart, the centre cut out, or black bars added",
+            ty: ParamType::Choice(Fit::NAMES),
+            default: Some("\"squash\""),
         },
         ParamSpec {
             name: "quality",
@@ -50,6 +56,7 @@ pub const RESIZE: Kind = Kind {
 #[serde(deny_unknown_fields)]
 pub struct ResizeParams {
     pub size: u32,
+    pub fit: Fit,
     pub quality: u8,
 }
 
@@ -57,7 +64,7 @@ fn run(context: &Context) -> Result<()> {
     let params: ResizeParams = context.params()?;
     let photographs = photographs(&context.input("images").path)?;
     let folder = context.output("images")?;
-    let card = ImagesCard { schema: ImagesCard::SCHEMA, size: params.size, fit: Fit::Squash, quality: params.quality };
+    let card = ImagesCard { schema: ImagesCard::SCHEMA, size: params.size, fit: params.fit, quality: params.quality };
     card.write(&folder)?;
     let done = AtomicUsize::new(0);
     photographs.par_iter().try_for_each(|(id, photograph)| {

@@ -34,7 +34,7 @@ pub const ASK: Kind = Kind {
         &NETWORK,
         &ASKING,
         &EXPLANATION,
-        &sources::ANSWERS,
+        &sources::TOOLS,
         &sources::SHARDS,
         &plantpipe_pixels::CODE,
         &plantpipe_pixels::DRAWING,

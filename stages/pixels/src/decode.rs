@@ -3,7 +3,7 @@
 //! Decoders fill what is missing of a broken file with grey or black and say nothing. Here a file that does not hold
 //! all of its pixels is an error.
 
-use crate::scan;
+use crate::{scan, segments};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 use plantpipe_stage::{Error, Result};
@@ -49,15 +49,17 @@ fn turns(orientation: Orientation) -> bool {
     )
 }
 
-/// The size (width, height) of a JPEG that [`decode`] would return pixel for pixel as it stands: 8-bit, three
-/// channels, no EXIF orientation or other EXIF data. None for any other file; damage is not looked for.
-#[must_use]
-pub fn is_plain_jpeg(bytes: &[u8]) -> Option<(u32, u32)> {
+/// Whether [`decode`] returns the coded data of this JPEG as they stand: three channels and no EXIF orientation to apply.
+/// False for any other file; damage is not looked for.
+pub(crate) fn is_upright_jpeg(bytes: &[u8]) -> bool {
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options());
-    decoder.decode_headers().ok()?;
-    let info = decoder.info()?;
-    let plain = info.components == 3 && decoder.exif().is_none();
-    plain.then_some((u32::from(info.width), u32::from(info.height)))
+    let colors = decoder.decode_headers().ok().and_then(|()| decoder.info()).map(|info| info.components);
+    colors == Some(3) && jpeg_orientation(&decoder) == Orientation::NoTransforms
+}
+
+fn jpeg_orientation(decoder: &zune_jpeg::JpegDecoder<ZCursor<&[u8]>>) -> Orientation {
+    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    exif.unwrap_or(Orientation::NoTransforms)
 }
 
 fn format_of(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
@@ -86,15 +88,15 @@ fn options() -> DecoderOptions {
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
-    let image = end_of_image(bytes)?;
+    let image = segments::image(bytes)?;
     scan::check(image)?;
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(image), options());
     let pixels = decoder.decode().map_err(|error| sentence(&error))?;
     let (width, height) = decoder.dimensions().ok_or("no dimensions")?;
-    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let orientation = jpeg_orientation(&decoder);
     let image = RgbImage::from_raw(width as u32, height as u32, pixels).ok_or("fewer pixels than its header says")?;
     let mut image = DynamicImage::ImageRgb8(image);
-    image.apply_orientation(exif.unwrap_or(Orientation::NoTransforms));
+    image.apply_orientation(orientation);
     Ok(image.into_rgb8())
 }
 
@@ -102,44 +104,6 @@ fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
 fn sentence(error: &impl std::fmt::Debug) -> String {
     let text = format!("{error:?}").split_whitespace().collect::<Vec<_>>().join(" ");
     text.trim_end_matches('.').to_owned()
-}
-
-/// The bytes up to and with the end-of-image marker, found by walking the segments (so that the marker of an embedded
-/// thumbnail does not count). A JPEG cut short has none; the decoder would not say so.
-fn end_of_image(bytes: &[u8]) -> Result<&[u8], String> {
-    let missing = || format!("its {} bytes stop before the end-of-image marker", bytes.len());
-    let mut at = 2;
-    loop {
-        let marker = match bytes.get(at..at + 2).ok_or_else(missing)? {
-            // Fill bytes may stand before a marker.
-            [0xFF, 0xFF] => {
-                at += 1;
-                continue;
-            }
-            [0xFF, marker] => *marker,
-            _ => return Err(format!("no marker at byte {at}")),
-        };
-        at += 2;
-        match marker {
-            0xD9 => return Ok(&bytes[..at]),
-            0x01 | 0xD0..=0xD7 => continue,
-            _ => {}
-        }
-        let length = bytes.get(at..at + 2).ok_or_else(missing)?;
-        at += usize::from(u16::from_be_bytes([length[0], length[1]]));
-        if marker == 0xDA {
-            at = end_of_scan(bytes, at).ok_or_else(missing)?;
-        }
-    }
-}
-
-/// Where the marker after the entropy-coded data from `at` on stands; stuffed zeros and restart markers belong to the
-/// data.
-fn end_of_scan(bytes: &[u8], at: usize) -> Option<usize> {
-    let scan = bytes.get(at..)?;
-    scan.windows(2)
-        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF))
-        .map(|found| at + found)
 }
 
 fn decode_png(bytes: &[u8]) -> Result<RgbImage, String> {
@@ -262,7 +226,7 @@ mod tests {
             .expect("encodes");
         let image = decode(&grey, Path::new("grey.jpg")).expect("decodes");
         assert_eq!((image.dimensions(), image.get_pixel(20, 7).0), ((24, 9), [77; 3]));
-        assert_eq!(is_plain_jpeg(&grey), None);
+        assert!(!is_upright_jpeg(&grey));
         let odd = RgbImage::from_pixel(33, 17, Rgb([200, 100, 50]));
         for restart in [0, 1, 3] {
             let mut bytes = Vec::new();
@@ -312,8 +276,8 @@ mod tests {
         let image = decode(&with_exif_orientation(&jpeg, 6), Path::new("leaf.jpg")).expect("decodes");
         assert_eq!(image.dimensions(), (8, 16));
         assert!(image.get_pixel(4, 1)[0] > 240 && image.get_pixel(4, 14)[0] < 15);
-        assert_eq!(is_plain_jpeg(&with_exif_orientation(&jpeg, 6)), None);
-        assert_eq!(is_plain_jpeg(&jpeg), Some((16, 8)));
+        assert!(!is_upright_jpeg(&with_exif_orientation(&jpeg, 6)));
+        assert!(is_upright_jpeg(&with_exif_orientation(&jpeg, 1)) && is_upright_jpeg(&jpeg));
     }
 
     #[test]

@@ -9,22 +9,32 @@ pub mod palette;
 mod prepare;
 mod resize;
 mod scan;
+mod segments;
 mod tensor;
 pub mod text;
 
-pub use decode::{decode, dimensions, is_plain_jpeg};
+pub use decode::{decode, dimensions};
 pub use encode::{encode_grey_png, encode_jpeg, encode_png};
 pub use image::{GrayImage, Rgb, RgbImage};
 pub use palette::overlay;
-pub use prepare::prepare;
+pub use prepare::{prepare, square};
 pub use resize::{crop_resize, resize};
 pub use tensor::to_chw;
 
 use plantpipe_stage::{Code, code};
 
 /// The sources that a photograph's pixels depend on; a kind that touches pixels lists it.
-pub const CODE: Code =
-    code!("pixels", "decode.rs", "encode.rs", "huffman.rs", "prepare.rs", "resize.rs", "scan.rs", "tensor.rs");
+pub const CODE: Code = code!(
+    "pixels",
+    "decode.rs",
+    "encode.rs",
+    "huffman.rs",
+    "prepare.rs",
+    "resize.rs",
+    "scan.rs",
+    "segments.rs",
+    "tensor.rs"
+);
 
 /// The sources that pictures for people depend on besides; a kind that draws panels or charts lists it.
 pub const DRAWING: Code = code!("pixels", "palette.rs", "text.rs");

@@ -64,10 +64,15 @@ impl Tables {
         while let [head, rest @ ..] = segment {
             let counts: &[u8; 16] = rest.first_chunk().ok_or(SHORT)?;
             let values: usize = counts.iter().map(|count| usize::from(*count)).sum();
-            let table = Table::new(counts, rest.get(16..16 + values).ok_or(SHORT)?)?;
+            let values = rest.get(16..16 + values).ok_or(SHORT)?;
+            // A DC value is a number of bits.
+            if head >> 4 == 0 && values.iter().any(|value| *value > 15) {
+                return Err("an impossible Huffman table".to_owned());
+            }
+            let table = Table::new(counts, values)?;
             let class = if head >> 4 == 0 { &mut self.dc } else { &mut self.ac };
             *class.get_mut(usize::from(head & 15)).ok_or("a Huffman table past the fourth")? = Some(table);
-            segment = &rest[16 + values..];
+            segment = &rest[16 + values.len()..];
         }
         Ok(())
     }
@@ -192,18 +197,15 @@ impl<'a> Scan<'a> {
         (x, y): (usize, usize),
         tables: &Tables,
         run: &mut u32,
-    ) -> Result<(), String> {
+    ) -> Result<(), &'static str> {
         let (place, dc, ac) = self.parts[part];
         let dc = || tables.dc.get(dc).and_then(Option::as_ref).ok_or("a Huffman table is missing");
         let ac = || tables.ac.get(ac).and_then(Option::as_ref).ok_or("a Huffman table is missing");
         if !self.frame.progressive {
-            let length = dc()?.decode(bits)?;
-            bits.skip(u32::from(length))?;
-            return coefficients(bits, ac()?, (1, 63), &mut 0, &mut 0);
+            return baseline(bits, dc()?, ac()?);
         }
         if self.first == 0 {
-            let length = if self.refines { 1 } else { u32::from(dc()?.decode(bits)?) };
-            return bits.skip(length);
+            return if self.refines { bits.skip(1) } else { dc()?.pass(bits).map(|_| ()) };
         }
         let component = &mut self.frame.components[place];
         let stride = self.frame.mcus.0 * component.sampling.0;
@@ -216,27 +218,42 @@ impl<'a> Scan<'a> {
     }
 }
 
+const TOO_MANY: &str = "coefficients run past their block";
+
+/// A whole block.
+fn baseline(bits: &mut Bits, dc: &Table, ac: &Table) -> Result<(), &'static str> {
+    dc.pass(bits)?;
+    let mut k = 1;
+    while k < 64 {
+        let (zeros, size) = run_and_size(ac.pass(bits)?);
+        if size == 0 && zeros < 15 {
+            return Ok(());
+        }
+        k += zeros + 1;
+    }
+    if k == 64 { Ok(()) } else { Err(TOO_MANY) }
+}
+
 /// Coefficients `first..=last` of a block as they are first sent. `run` is how many blocks, this one first, hold no
-/// more of them (a baseline block ends by a run of one).
+/// more of them.
 fn coefficients(
     bits: &mut Bits,
     table: &Table,
     (first, last): (usize, usize),
     run: &mut u32,
     nonzero: &mut u64,
-) -> Result<(), String> {
+) -> Result<(), &'static str> {
     let mut k = first;
     while *run == 0 && k <= last {
-        let (zeros, size) = run_and_size(table.decode(bits)?);
+        let (zeros, size) = run_and_size(table.pass(bits)?);
         if size == 0 && zeros < 15 {
             *run = end_of_block_run(bits, zeros)?;
             break;
         }
         k += zeros as usize;
         if k > last {
-            return Err("coefficients run past their block".to_owned());
+            return Err(TOO_MANY);
         }
-        bits.skip(size)?;
         *nonzero |= u64::from(size > 0) << k;
         k += 1;
     }
@@ -251,15 +268,14 @@ fn refine(
     (first, last): (usize, usize),
     run: &mut u32,
     nonzero: &mut u64,
-) -> Result<(), String> {
+) -> Result<(), &'static str> {
     let mut k = first;
     while *run == 0 && k <= last {
-        let (mut zeros, size) = run_and_size(table.decode(bits)?);
+        let (mut zeros, size) = run_and_size(table.pass(bits)?);
         if size == 0 && zeros < 15 {
             *run = end_of_block_run(bits, zeros)?;
             break;
         }
-        bits.skip(size)?;
         while k <= last && (*nonzero >> k & 1 == 1 || zeros > 0) {
             if *nonzero >> k & 1 == 1 {
                 bits.skip(1)?;
@@ -269,7 +285,7 @@ fn refine(
             k += 1;
         }
         if k > last {
-            return Err("coefficients run past their block".to_owned());
+            return Err(TOO_MANY);
         }
         *nonzero |= u64::from(size > 0) << k;
         k += 1;
@@ -286,6 +302,6 @@ fn run_and_size(code: u8) -> (u32, u32) {
     (u32::from(code >> 4), u32::from(code & 15))
 }
 
-fn end_of_block_run(bits: &mut Bits, exponent: u32) -> Result<u32, String> {
+fn end_of_block_run(bits: &mut Bits, exponent: u32) -> Result<u32, &'static str> {
     Ok((1 << exponent) + bits.take(exponent)?)
 }

@@ -66,7 +66,7 @@ impl Layout {
         match self {
             Self::SplitTables => "a folder and a table a split",
             Self::Tables(tables) if tables.len() == 1 => "photographs and one table",
-            Self::Tables(_) => "photographs and a table a split",
+            Self::Tables(_) => "photographs and tables",
             Self::SplitClasses => "a folder a split, in it a folder a class",
             Self::Classes => "a folder a class",
         }

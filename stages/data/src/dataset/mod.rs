@@ -7,7 +7,7 @@ mod rows;
 pub(crate) use layout::{Layout, passed_over};
 
 use layout::{LAYOUTS, entries, images, split_of};
-use plantpipe_stage::format::{DatasetCard, JsonFormat, Split, Splits, image_id};
+use plantpipe_stage::format::{DatasetCard, JsonFormat, Split, Splits, image_id, label_name};
 use plantpipe_stage::{Arity, Artifact, Code, Error, InputSpec, Reads, Result, code};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -88,16 +88,12 @@ fn everywhere(root: &Path, layout: &Layout) -> Result<Vec<Photograph>> {
 fn classes(root: &Path, split: Option<Split>) -> Result<Vec<Photograph>> {
     let mut all = Vec::new();
     for folder in entries(root)?.iter().filter(|path| path.is_dir()) {
-        let class = Some(class(&folder.file_name().unwrap_or_default().to_string_lossy()));
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let class = label_name(&name).map_err(|what| Error::at(folder, what).hint("rename the folder"))?;
         let paths = images(folder, true)?;
-        all.extend(paths.into_iter().map(|path| Photograph { split, path, class: class.clone() }));
+        all.extend(paths.into_iter().map(|path| Photograph { split, path, class: Some(class.clone()) }));
     }
     Ok(all)
-}
-
-/// A folder's name as a label: what separates labels in a table, or folders in a path, becomes `_`.
-fn class(folder: &str) -> String {
-    folder.trim().replace(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '/' | '\\'), "_")
 }
 
 /// A photograph with its labels.

@@ -80,17 +80,7 @@ pub const DEDUP: Kind = Kind {
         &plantpipe_pixels::CODE,
         &plantpipe_pixels::DRAWING,
     ],
-    crates: &[
-        "ab_glyph",
-        "csv",
-        "epaint_default_fonts",
-        "fast_image_resize",
-        "image",
-        "image-webp",
-        "jpeg-encoder",
-        "png",
-        "zune-jpeg",
-    ],
+    crates: crate::DRAWING_CRATES,
     uses: Uses { seed: false, device: false, lineage: false, published: false },
     run,
 };

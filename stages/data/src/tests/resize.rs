@@ -2,7 +2,9 @@
 
 use super::world::{World, photograph};
 use crate::RESIZE;
-use plantpipe_pixels::{decode, is_plain_jpeg};
+use plantpipe_pixels::{Rgb, RgbImage, decode, encode_jpeg};
+use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat};
+use plantpipe_stage::{Kind, ParamSpec};
 use std::path::Path;
 
 const DATA: &[(&str, &str)] = &[("images", "data")];
@@ -13,7 +15,7 @@ fn every_photograph_becomes_a_square_jpeg_and_an_item() {
     let ran = world.run(&RESIZE, "out", DATA, &[("size", 32)]).expect("runs");
     let files = world.files("out/images");
     assert_eq!(files.keys().collect::<Vec<_>>(), ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg", "images.json"]);
-    for bytes in files.iter().filter(|(name, _)| *name != "images.json").map(|(_, bytes)| bytes) {
+    for (_, bytes) in files.iter().filter(|(name, _)| name.as_str() != "images.json") {
         assert_eq!(decode(bytes, Path::new("small")).expect("decodes").dimensions(), (32, 32));
     }
     let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
@@ -23,11 +25,45 @@ fn every_photograph_becomes_a_square_jpeg_and_an_item() {
 }
 
 #[test]
+fn the_card_says_how_photographs_were_made_ready() {
+    let world = World::new();
+    world.run(&RESIZE, "out", DATA, &[("size", 32), ("quality", 71)]).expect("runs");
+    let card = ImagesCard::read(&world.path("out/images")).expect("a card");
+    assert_eq!(card, ImagesCard { schema: ImagesCard::SCHEMA, size: 32, fit: Fit::Squash, quality: 71 });
+}
+
+/// The kind with another fit by default.
+fn fitted(fit: &'static str) -> Kind {
+    let params = RESIZE
+        .params
+        .iter()
+        .map(|param| ParamSpec { default: if param.name == "fit" { Some(fit) } else { param.default }, ..*param });
+    Kind { params: params.collect::<Vec<_>>().leak(), ..RESIZE }
+}
+
+#[test]
+fn fit_decides_what_becomes_of_the_sides() {
+    let world = World::new();
+    // 48 x 16, in thirds: dark, light, dark.
+    let photograph = RgbImage::from_fn(48, 16, |x, _| Rgb([if x / 16 == 1 { 250 } else { 60 }; 3]));
+    world.write("data/train/images/a.jpg", &encode_jpeg(&photograph, 95).expect("encodes"));
+    // The middle of the left edge, the middle and the top: 0 black, 1 dark, 2 light.
+    for (fit, name, tones) in
+        [(Fit::Squash, "squash", [1, 2, 2]), (Fit::Crop, "crop", [2, 2, 2]), (Fit::Pad, "pad", [1, 2, 0])]
+    {
+        world.run(&fitted(format!("\"{name}\"").leak()), name, DATA, &[("size", 48)]).expect("runs");
+        assert_eq!(ImagesCard::read(&world.path(&format!("{name}/images"))).expect("a card").fit, fit);
+        let made = decode(&world.read(&format!("{name}/images/a.jpg")), Path::new("a")).expect("decodes");
+        let tone = |x, y| [30, 150].iter().filter(|limit| made.get_pixel(x, y)[0] > **limit).count();
+        assert_eq!([tone(2, 24), tone(24, 24), tone(24, 4)], tones, "{name}");
+    }
+}
+
+#[test]
 fn a_plain_jpeg_of_that_size_passes_through_byte_for_byte() {
     let world = World::new();
     // At a quality of its own, so that encoding it again would change its bytes.
     let fits = photograph(32, 32, 55);
-    assert_eq!(is_plain_jpeg(&fits), Some((32, 32)));
     world.write("data/train/images/a.jpg", &fits);
     world.run(&RESIZE, "out", DATA, &[("size", 32)]).expect("runs");
     assert_eq!(world.read("out/images/a.jpg"), fits);

@@ -1,63 +1,111 @@
 //! The section **Where the model looks**: CAM panels with captions, and how much of the maps falls on lesions.
 
+use super::document::{Block, Panel, Table};
 use super::folder::{Folder, base_name, file_name};
-use super::markdown::{code, codes, counted, number, text};
 use super::material::{Material, Part};
 use super::summary::percent;
+use super::words::{code, codes, counted, number, text};
 use plantpipe_stage::Result;
 use plantpipe_stage::format::{CamMap, CamPanel, Cams, LesionSummary};
-use std::fmt::Write;
 
-/// The first `panels` panels of every explanation, copied to `cams/<stage>/`.
-pub(super) fn section(material: &Material, panels: usize, folder: &mut Folder) -> Result<String> {
-    let mut words = String::new();
-    for part in &material.explanations {
-        let found = &part.content;
-        if material.explanations.len() > 1 {
-            let _ = write!(words, "### {}\n\n", text(&part.stage));
+/// The first `panels` panels of every explanation, copied to `cams/<stage>/`. Of several explanations, those of one
+/// photograph stand together.
+pub(super) fn section(material: &Material, panels: usize, folder: &mut Folder) -> Result<Vec<Block>> {
+    let explanations = &material.explanations;
+    let several = explanations.len() > 1;
+    let mut blocks = Vec::new();
+    match explanations.as_slice() {
+        [] => return Ok(blocks),
+        [part] => {
+            blocks.push(introduction(part));
+            blocks.extend(part.content.lesions.as_ref().map(on_lesions));
         }
-        words.push_str(&introduction(part));
-        if let Some(lesions) = &found.lesions {
-            words.push_str(&on_lesions(lesions));
-        }
-        let shown = found.panels.len().min(panels);
-        if shown < found.panels.len() {
-            let _ =
-                write!(words, "The first {shown} of {} are shown.\n\n", counted(found.panels.len() as u64, "panel"));
-        }
+        _ => blocks.extend(comparison(explanations)),
+    }
+    let shown = |part: &Part<Cams>| part.content.panels.len().min(panels);
+    let (sum, all): (usize, usize) =
+        (explanations.iter().map(shown).sum(), explanations.iter().map(|part| part.content.panels.len()).sum());
+    if sum < all {
+        let all = counted(all as u64, "panel");
+        blocks.push(Block::Text(match (several, sum) {
+            (true, _) => format!("Of each, the first {panels} are shown: {sum} of {all}."),
+            (false, 0) => format!("None of {all} is shown."),
+            (false, 1) => format!("The first of {all} is shown."),
+            (false, _) => format!("The first {sum} of {all} are shown."),
+        }));
+    }
+    let mut found = Vec::new();
+    for part in explanations {
         let threshold = threshold(material, part);
-        for panel in &found.panels[..shown] {
+        let name = several.then(|| name(part, explanations));
+        for panel in &part.content.panels[..shown(part)] {
             let link = format!("cams/{}/{}", file_name(&part.stage), base_name(&panel.file));
             folder.copy(&part.folder, &panel.file, &link)?;
-            words.push_str(&caption(panel, &link, &found.method, threshold));
+            found.push(describe(panel, link, part, threshold, name.as_deref()));
         }
     }
-    Ok(words)
+    if several {
+        let order: Vec<String> = found.iter().map(|panel| panel.photograph.clone()).collect();
+        found.sort_by_key(|panel| order.iter().position(|photograph| *photograph == panel.photograph));
+    }
+    if !found.is_empty() {
+        blocks.push(Block::Panels(found));
+    }
+    Ok(blocks)
 }
 
-fn introduction(part: &Part<Cams>) -> String {
+const READING: &str = "A map shows which regions raise the label's score; it is scaled to its own least and greatest \
+                       value, so maps say where, not how much.";
+
+fn introduction(part: &Part<Cams>) -> Block {
     let model = part.model.as_ref().map(|model| format!(" of **{}**", text(model))).unwrap_or_default();
-    format!(
-        "{} at {}{model}: one map a photograph and label. A map shows which regions raise the label's score; it is \
-         scaled to its own least and greatest value, so maps say where, not how much.\n\n",
+    Block::Text(format!(
+        "{} at {}{model}: one map a photograph and label. {READING}",
         text(&part.content.method),
         code(&part.content.layer)
-    )
+    ))
 }
 
-fn on_lesions(lesions: &LesionSummary) -> String {
-    let times = if lesions.mean_area > 0.0 {
-        format!("; the maps score {:.1} times as much", lesions.mean_share / lesions.mean_area)
-    } else {
-        String::new()
-    };
-    format!(
+fn on_lesions(lesions: &LesionSummary) -> Block {
+    let times = times(lesions).map(|times| format!("; the maps score {times} times as much")).unwrap_or_default();
+    Block::Text(format!(
         "Over {} with known lesions, on average **{} of a map falls on that label's lesions**. They cover {} of the \
-         photograph, which is what a map that is the same everywhere would score{times}.\n\n",
+         photograph, which is what a map that is the same everywhere would score{times}.",
         counted(lesions.maps, "map"),
         percent(lesions.mean_share),
         percent(lesions.mean_area)
-    )
+    ))
+}
+
+/// How many times as much of a map falls on lesions as of one that is the same everywhere.
+fn times(lesions: &LesionSummary) -> Option<String> {
+    (lesions.mean_area > 0.0).then(|| format!("{:.1}", lesions.mean_share / lesions.mean_area))
+}
+
+/// A row an explanation.
+fn comparison(explanations: &[Part<Cams>]) -> [Block; 2] {
+    let lesions = explanations.iter().any(|part| part.content.lesions.is_some());
+    let mut head = vec!["stage", "model", "method", "layer"];
+    let mut introduction = format!("One map a photograph and label. {READING}");
+    if lesions {
+        head.extend(["maps with known lesions", "of a map on lesions", "lesions of the photograph", "ratio"]);
+        introduction.push_str(
+            " A map that is the same everywhere has a ratio of 1: as much of it falls on a label's lesions as they cover \
+             of the photograph.",
+        );
+    }
+    let mut table = Table::new("The explanations, by the model that each is of", &head, 4);
+    for part in explanations {
+        let found = &part.content;
+        let model = part.model.as_ref().map_or("–".to_owned(), |model| text(model));
+        let mut cells = vec![code(&part.stage), model, text(&found.method), code(&found.layer)];
+        cells.extend(found.lesions.iter().flat_map(|lesions| {
+            let ratio = times(lesions).unwrap_or_else(|| "–".to_owned());
+            [lesions.maps.to_string(), percent(lesions.mean_share), percent(lesions.mean_area), ratio]
+        }));
+        table.row(cells);
+    }
+    [Block::Text(introduction), Block::Table(table)]
 }
 
 /// The threshold at which the same model was evaluated, where there is just one.
@@ -71,25 +119,68 @@ fn threshold(material: &Material, part: &Part<Cams>) -> Option<f64> {
     thresholds.all(|other: f64| other.total_cmp(&first).is_eq()).then_some(first)
 }
 
-fn caption(panel: &CamPanel, link: &str, method: &str, threshold: Option<f64>) -> String {
-    let error = |map: &CamMap| threshold.map_or("", |threshold| error(map, &panel.truth, threshold));
-    let maps: Vec<String> = panel.maps.iter().map(|shown| map(shown) + error(shown)).collect();
-    format!(
-        "![{}]({link})\n\n{} ({}) · truth: {} · probability: {}\n\n",
-        text(&format!("{method} of {}: {}", panel.image, panel.truth.join(", "))),
-        code(&panel.image),
-        panel.split,
-        codes(&panel.truth),
-        maps.join(" · ")
-    )
+/// What one of several explanations is called: its model, and itself where that does not tell.
+fn name(part: &Part<Cams>, explanations: &[Part<Cams>]) -> String {
+    let Some(model) = &part.model else { return part.stage.clone() };
+    let several = explanations.iter().filter(|other| other.model.as_ref() == Some(model)).count() > 1;
+    if several { format!("{model} ({})", part.stage) } else { model.clone() }
+}
+
+/// `name` is said where panels of several explanations stand together.
+fn describe(panel: &CamPanel, link: String, part: &Part<Cams>, threshold: Option<f64>, name: Option<&str>) -> Panel {
+    let (mut misses, mut false_alarms, mut maps) = (Vec::new(), Vec::new(), Vec::new());
+    for shown in &panel.maps {
+        let error = threshold.and_then(|threshold| error(shown, &panel.truth, threshold));
+        let mark = match error {
+            Some(Error::Miss) => {
+                misses.push(shown.label.clone());
+                " **(miss)**"
+            }
+            Some(Error::FalseAlarm) => {
+                false_alarms.push(shown.label.clone());
+                " **(false alarm)**"
+            }
+            None => "",
+        };
+        maps.push(map(shown) + mark);
+    }
+    let method = &part.content.method;
+    let of = name.map(|name| format!(" by {name}")).unwrap_or_default();
+    let named = name.map(|name| format!(" · **{}**", text(name))).unwrap_or_default();
+    let mut labels = panel.truth.clone();
+    labels.extend(panel.maps.iter().map(|map| map.label.clone()));
+    labels.sort();
+    labels.dedup();
+    Panel {
+        link,
+        alt: format!("{method} of {}{of}: {}", panel.image, panel.truth.join(", ")),
+        caption: format!(
+            "{} ({}){named} · truth: {} · probability: {}",
+            code(&panel.image),
+            panel.split,
+            codes(&panel.truth),
+            maps.join(" · ")
+        ),
+        model: name.unwrap_or(&part.stage).to_owned(),
+        photograph: panel.image.clone(),
+        labels,
+        misses,
+        false_alarms,
+    }
+}
+
+/// A wrong answer.
+enum Error {
+    Miss,
+    FalseAlarm,
 }
 
 /// Whether the answer is wrong; compared in 32 bits, as the evaluation does.
-fn error(map: &CamMap, truth: &[String], threshold: f64) -> &'static str {
+fn error(map: &CamMap, truth: &[String], threshold: f64) -> Option<Error> {
     match (truth.contains(&map.label), map.probability as f32 >= threshold as f32) {
-        (true, false) => " **(miss)**",
-        (false, true) => " **(false alarm)**",
-        _ => "",
+        (true, false) => Some(Error::Miss),
+        (false, true) => Some(Error::FalseAlarm),
+        _ => None,
     }
 }
 

@@ -229,7 +229,8 @@ fn round_step(least: f64) -> f64 {
         .unwrap_or(power)
 }
 
-fn escape(words: &str) -> String {
+/// Words as the text of an element.
+pub(super) fn escape(words: &str) -> String {
     words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -1,40 +1,46 @@
 //! The section **Learning curves**: a picture a model, drawn from its [`Epoch`]s.
 
 use super::chart::{BLUE, GREEN, Line, Panel, VERMILION, svg};
+use super::document::{Block, Picture};
 use super::folder::{Folder, file_name};
-use super::markdown::{number, picture, text};
 use super::material::{Material, Model};
+use super::words::{number, text};
 use plantpipe_stage::Result;
 use plantpipe_stage::format::Epoch;
-use std::fmt::Write;
+
+const TRAIN_LOSS: &str = "the mean over the epoch, on augmented photographs, so it may lie above val loss";
 
 /// Writes `curves/<stage>.svg` for every model with a history.
-pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<String> {
-    let mut words = String::new();
+pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Block>> {
+    let mut blocks = Vec::new();
+    let several = material.models.len() > 1;
+    if several && material.models.iter().any(|part| !part.content.history.is_empty()) {
+        blocks.push(Block::Text(format!("Train loss is {TRAIN_LOSS}.")));
+    }
     for part in material.models.iter().filter(|part| !part.content.history.is_empty()) {
         let link = format!("curves/{}.svg", file_name(&part.stage));
         folder.write(&link, &draw(&part.content))?;
-        if material.models.len() > 1 {
-            let _ = write!(words, "### {}, epoch by epoch\n\n", text(&part.stage));
+        if several {
+            blocks.push(Block::heading(format!("{}, epoch by epoch", text(&part.stage))));
         }
-        words.push_str(&kept(&part.content));
-        words.push_str(&picture(
-            &link,
-            &format!("Learning curves of {}: loss on train and val, exact match and macro F1 on val.", part.stage),
-        ));
+        let remark = if several { String::new() } else { format!("; train loss is {TRAIN_LOSS}") };
+        blocks.extend(kept(&part.content, &remark));
+        let stage = &part.stage;
+        let caption = format!("Learning curves of {stage}: loss on train and val, exact match and macro F1 on val.");
+        blocks.push(Block::Picture(Picture { link, caption }));
     }
-    Ok(words)
+    Ok(blocks)
 }
 
-fn kept(model: &Model) -> String {
+/// Which epoch was kept and why, then `remark`.
+fn kept(model: &Model, remark: &str) -> Option<Block> {
     let epochs = model.history.len();
     let kept = model.card.epoch;
-    let Some(epoch) = model.history.iter().find(|epoch| epoch.epoch == kept) else { return String::new() };
-    let train = "train loss is the mean over the epoch, on augmented photographs, so it may lie above val loss";
-    format!(
-        "Epoch **{kept} of {epochs}** was kept, for its exact match of {} on val; {train}.\n\n",
+    let epoch = model.history.iter().find(|epoch| epoch.epoch == kept)?;
+    Some(Block::text(format!(
+        "Epoch **{kept} of {epochs}** was kept, for its exact match of {} on val{remark}.",
         number(epoch.val_exact_match)
-    )
+    )))
 }
 
 fn draw(model: &Model) -> String {

@@ -1,64 +1,73 @@
-//! The section **Data**: what `analyze` found, as tables and pictures of an [`Analysis`].
+//! The section **Data**: what `analyze` found, as tables and pictures of an [`Analysis`], and near-duplicates.
 
+use super::document::{Block, Picture, Table};
+use super::duplicates;
 use super::folder::{Folder, base_name, file_name};
-use super::markdown::{Table, code, codes, count, counted, number, picture, text};
 use super::material::{Material, Part};
 use super::summary::percent;
+use super::words::{code, codes, count, counted, number, plural, text};
 use plantpipe_stage::Result;
-use plantpipe_stage::format::Analysis;
+use plantpipe_stage::format::{self, Analysis};
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::path::Path;
 
 /// One part a data set.
-pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<String> {
-    let mut words = String::new();
+pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Block>> {
+    let mut blocks = Vec::new();
     for part in &material.analyses {
         let place = if material.analyses.len() == 1 {
             "analysis".to_owned()
         } else {
-            let _ = write!(words, "### {}\n\n", text(part.content.name.as_ref().unwrap_or(&part.stage)));
+            blocks.push(Block::Heading(text(part.content.name.as_ref().unwrap_or(&part.stage))));
             format!("analysis/{}", file_name(&part.stage))
         };
-        words.push_str(&introduction(&part.content));
-        let pictures = pictures(part, &place, folder)?;
+        blocks.extend(introduction(&part.content));
+        let mut pictures = pictures(part, |part| &part.pictures, &place, folder)?.into_iter();
         // The first picture (the contact sheet) says what this is about; charts repeat the tables.
-        words.push_str(pictures.first().map_or("", String::as_str));
-        words.push_str(&splits(&part.content));
-        words.push_str(&labels(&part.content));
-        words.push_str(&combinations(&part.content));
-        words.push_str(&pictures.get(1..).unwrap_or_default().concat());
+        blocks.extend(pictures.next());
+        blocks.extend(splits(&part.content));
+        blocks.extend(labels(&part.content));
+        blocks.extend(combinations(&part.content));
+        blocks.extend(pictures);
     }
-    Ok(words)
+    blocks.extend(duplicates::blocks(material, folder)?);
+    Ok(blocks)
 }
 
-fn introduction(analysis: &Analysis) -> String {
-    let mut words = String::new();
+fn introduction(analysis: &Analysis) -> Vec<Block> {
+    let mut blocks = Vec::new();
     if let Some(description) = &analysis.description {
-        let _ = write!(words, "{}\n\n", text(description));
+        blocks.push(Block::Text(text(description)));
     }
     if analysis.synthetic {
-        words.push_str("The photographs are **synthetic**: drawn by a program, not taken of leaves.\n\n");
+        blocks.push(Block::text("The photographs are **synthetic**: drawn by a program, not taken of leaves."));
     }
-    words
+    blocks
 }
 
-fn pictures(part: &Part<Analysis>, place: &str, folder: &mut Folder) -> Result<Vec<String>> {
-    let mut shown = Vec::new();
-    for found in &part.content.pictures {
-        let name = format!("{place}/{}", base_name(&found.file));
-        folder.copy(&part.folder, &found.file, &name)?;
-        shown.push(picture(&name, &found.caption));
-    }
-    Ok(shown)
+/// An artifact's pictures, copied to `place`.
+pub(super) fn pictures<T>(
+    part: &Part<T>,
+    of: impl Fn(&T) -> &[format::Picture],
+    place: &str,
+    folder: &mut Folder,
+) -> Result<Vec<Block>> {
+    let from: &Path = &part.folder;
+    let copy = |found: &format::Picture| {
+        let link = format!("{place}/{}", base_name(&found.file));
+        folder.copy(from, &found.file, &link)?;
+        Ok(Block::Picture(Picture { link, caption: found.caption.clone() }))
+    };
+    of(&part.content).iter().map(copy).collect()
 }
 
-fn splits(analysis: &Analysis) -> String {
+fn splits(analysis: &Analysis) -> Vec<Block> {
     let sizes: BTreeSet<u64> =
         analysis.splits.iter().flat_map(|split| split.labels_per_image.keys().copied()).collect();
     let mut head = vec!["split".to_owned(), "photographs".to_owned()];
     head.extend(sizes.iter().map(|size| format!("with {}", counted(*size, "label"))));
     head.extend(["labels a photograph".to_owned(), "unlabelled, left out".to_owned()]);
-    let mut table = Table::with_head(head, 1);
+    let mut table = Table::with_head("Photographs of each split, by how many labels they carry", head, 1);
     for split in &analysis.splits {
         let mut cells = vec![split.split.to_string(), count(split.images)];
         cells.extend(sizes.iter().map(|size| count(split.labels_per_image.get(size).copied().unwrap_or(0))));
@@ -67,19 +76,19 @@ fn splits(analysis: &Analysis) -> String {
     }
     let dimensions: Vec<String> =
         analysis.dimensions.iter().map(|(size, images)| format!("{} at {} px", count(*images), text(size))).collect();
-    let mut words = format!("### Splits\n\n{}", table.render());
+    let mut blocks = vec![Block::heading("Splits"), Block::Table(table)];
     if !dimensions.is_empty() {
-        let _ = write!(words, "Photographs by size: {}.\n\n", dimensions.join(", "));
+        blocks.push(Block::Text(format!("Photographs by size: {}.", dimensions.join(", "))));
     }
-    words
+    blocks
 }
 
-fn labels(analysis: &Analysis) -> String {
+fn labels(analysis: &Analysis) -> [Block; 3] {
     let images: u64 = analysis.splits.iter().map(|split| split.images).sum();
     let mut head = vec!["label".to_owned()];
     head.extend(analysis.splits.iter().map(|split| split.split.to_string()));
     head.extend(["all".to_owned(), "share of the photographs".to_owned()]);
-    let mut table = Table::with_head(head, 1);
+    let mut table = Table::with_head("Photographs that carry each label, by split", head, 1);
     for (place, label) in analysis.labels.iter().enumerate() {
         let counts: Vec<u64> =
             analysis.splits.iter().map(|split| split.label_counts.get(place).copied().unwrap_or(0)).collect();
@@ -89,20 +98,22 @@ fn labels(analysis: &Analysis) -> String {
         cells.extend([count(all), if images == 0 { "–".to_owned() } else { percent(all as f64 / images as f64) }]);
         table.row(cells);
     }
-    format!("### Labels\n\nPhotographs that carry each label.\n\n{}", table.render())
+    [Block::heading("Labels"), Block::text("Photographs that carry each label."), Block::Table(table)]
 }
 
-fn combinations(analysis: &Analysis) -> String {
+fn combinations(analysis: &Analysis) -> [Block; 3] {
     let mut head = vec!["label set".to_owned()];
     head.extend(analysis.splits.iter().map(|split| split.split.to_string()));
-    let mut table = Table::with_head(head, 1);
+    let mut table = Table::with_head("Photographs that carry exactly these labels, by split", head, 1);
     for combination in &analysis.combinations {
         let counts = analysis.splits.iter().map(|split| combination.counts.get(&split.split).copied().unwrap_or(0));
         table.row(std::iter::once(codes(&combination.labels)).chain(counts.map(count)));
     }
-    let sets = counted(analysis.combinations.len() as u64, "label set");
-    format!(
-        "### Label sets\n\n{sets} occur, commonest first; exact match asks for the whole set.\n\n{}",
-        table.render()
-    )
+    let sets = analysis.combinations.len() as u64;
+    let introduction = format!(
+        "{} {}, commonest first; exact match asks for the whole set.",
+        counted(sets, "label set"),
+        plural(sets, "occurs", "occur")
+    );
+    [Block::heading("Label sets"), Block::Text(introduction), Block::Table(table)]
 }

@@ -35,6 +35,12 @@ impl Folder {
         std::fs::write(&path, bytes).io("write", path)
     }
 
+    /// What was written or copied to `name`.
+    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
+        let path = self.root.join(name);
+        std::fs::read(&path).io("read", path)
+    }
+
     /// The path of a name that is still free, its folder made.
     fn place(&mut self, name: &str) -> Result<PathBuf> {
         if !self.files.insert(name.to_owned()) {

@@ -1,27 +1,54 @@
 //! The section **Per label**: each label as a binary decision on the test split, and where the errors are.
 
-use super::markdown::{Table, code, count, counted, interval, number, text};
+use super::comparison::{Entry, by_model};
+use super::document::{Block, Table};
 use super::material::{Material, Part};
 use super::summary::percent;
+use super::words::{code, count, counted, interval, number, plural, text};
 use plantpipe_stage::format::{Evaluation, LabelEvaluation, SplitEvaluation};
 use std::fmt::Write;
 
-/// One table an evaluation.
-pub(super) fn section(material: &Material) -> String {
-    let mut words = String::new();
+/// One table an evaluation, after one of all where there are several.
+pub(super) fn section(material: &Material) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let several = material.evaluations.len() > 1;
+    if several {
+        blocks.extend(side_by_side(material));
+    }
     for part in &material.evaluations {
         let Some(scored) = part.last() else { continue };
-        if material.evaluations.len() > 1 {
-            let _ = write!(words, "### {}, label by label\n\n", text(&material.name(part)));
+        if several {
+            blocks.push(Block::heading(format!("{}, label by label", text(&material.name(part)))));
         }
-        words.push_str(&table(part, scored));
-        words.push_str(&errors(scored));
+        blocks.extend(table(part, scored));
+        blocks.push(errors(scored));
     }
-    words
+    blocks
 }
 
-fn table(part: &Part<Evaluation>, scored: &SplitEvaluation) -> String {
-    let mut table = Table::new(&["label", "support", "precision", "recall", "F1 [95%]", "AP", "FP", "FN"], 1);
+/// F1 of every label by every model, where all were scored on the same labels and split.
+fn side_by_side(material: &Material) -> Option<Block> {
+    let first = material.evaluations.first()?;
+    let split = first.last()?.split;
+    let alike = |part: &Part<Evaluation>| {
+        part.content.labels == first.content.labels && part.last().is_some_and(|scored| scored.split == split)
+    };
+    if !material.evaluations.iter().all(alike) {
+        return None;
+    }
+    let models = material.evaluations.iter().filter_map(|part| {
+        let cells = part.last()?.per_label.iter().map(|label| number(label.f1.value)).collect();
+        Some(Entry { head: text(&material.name(part)), group: part.group.clone(), cells })
+    });
+    let labels: Vec<String> = first.last()?.per_label.iter().map(|label| code(&label.label)).collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let caption = format!("F1 of each label on the {split} split");
+    Some(Block::Table(by_model(&caption, &format!("F1, {split}"), &labels, &models.collect::<Vec<_>>())))
+}
+
+fn table(part: &Part<Evaluation>, scored: &SplitEvaluation) -> [Block; 2] {
+    let caption = format!("Each label on the {} split", scored.split);
+    let mut table = Table::new(&caption, &["label", "support", "precision", "recall", "F1 [95%]", "AP", "FP", "FN"], 1);
     for label in &scored.per_label {
         table.row([
             code(&label.label),
@@ -34,39 +61,40 @@ fn table(part: &Part<Evaluation>, scored: &SplitEvaluation) -> String {
             count(label.false_negatives),
         ]);
     }
-    format!(
-        "On the {} {} photographs, at threshold {}. *Support*: photographs that carry the label; *AP*: average \
-         precision; *FP*: false alarms; *FN*: misses.\n\n{}",
+    let introduction = format!(
+        "On the {} {} {}, at threshold {}. *Support*: photographs that carry the label; *AP*: average precision; \
+         *FP*: false alarms; *FN*: misses.",
         count(scored.images),
         scored.split,
-        part.content.threshold,
-        table.render()
-    )
+        plural(scored.images, "photograph", "photographs"),
+        part.content.threshold
+    );
+    [Block::Text(introduction), Block::Table(table)]
 }
 
 /// Where most errors come from, in words.
-fn errors(scored: &SplitEvaluation) -> String {
+fn errors(scored: &SplitEvaluation) -> Block {
     let wrong: u64 = scored.per_label.iter().map(|label| label.false_positives + label.false_negatives).sum();
     if wrong == 0 {
-        return "Every decision is right.\n\n".to_owned();
+        return Block::text("Every decision is right.");
     }
     let misses: u64 = scored.per_label.iter().map(|label| label.false_negatives).sum();
     let mut words = format!(
         "{}: {} and {}.",
         counted(wrong, "wrong decision"),
-        if misses == 1 { "1 miss".to_owned() } else { format!("{} misses", count(misses)) },
+        format_args!("{} {}", count(misses), plural(misses, "miss", "misses")),
         counted(wrong - misses, "false alarm"),
     );
     let mut by_errors: Vec<&LabelEvaluation> = scored.per_label.iter().collect();
     by_errors.sort_by_key(|label| std::cmp::Reverse(label.false_positives + label.false_negatives));
     let worst = by_errors[0];
-    let _ = write!(
-        words,
-        " Most concern {} ({} of them, {}).",
-        code(&worst.label),
-        count(worst.false_positives + worst.false_negatives),
-        percent((worst.false_positives + worst.false_negatives) as f64 / wrong as f64)
-    );
+    let on_worst = worst.false_positives + worst.false_negatives;
+    if on_worst == wrong {
+        let _ = write!(words, " {} {}.", plural(wrong, "It concerns", "All concern"), code(&worst.label));
+    } else {
+        let share = percent(on_worst as f64 / wrong as f64);
+        let _ = write!(words, " Most concern {} ({} of them, {share}).", code(&worst.label), count(on_worst));
+    }
     let missed = scored.per_label.iter().filter(|label| support(label) > 0 && label.false_negatives > 0);
     if let Some(label) = missed.min_by(|a, b| a.recall.total_cmp(&b.recall)) {
         let _ = write!(
@@ -77,8 +105,7 @@ fn errors(scored: &SplitEvaluation) -> String {
             count(support(label))
         );
     }
-    words.push_str("\n\n");
-    words
+    Block::Text(words)
 }
 
 /// How many photographs carry the label.

@@ -1,22 +1,23 @@
 //! The section **Limits and noise**: what the numbers do not say, each sentence true of this very run.
 
-use super::markdown::{count, number, text};
+use super::document::Block;
 use super::material::Material;
 use super::published;
 use super::summary::{difference, headline};
+use super::words::{count, number, plural, text};
 use plantpipe_stage::format::{Interval, Split};
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
-pub(super) fn section(material: &Material) -> String {
+pub(super) fn section(material: &Material) -> Vec<Block> {
     let mut sentences = Vec::new();
     if let Some(scored) = headline(material).and_then(|part| part.last()) {
         let half = (scored.exact_match.high - scored.exact_match.low) / 2.0;
         sentences.push(format!(
-            "**Few photographs.** {} {} photographs leave about ±{} around the exact match. The interval covers the \
+            "**Few photographs.** {} {} {} about ±{} around the exact match. The interval covers the \
              choice of these photographs and nothing else: not the seed, the camera, the orchard or the year.",
             count(scored.images),
             scored.split,
+            plural(scored.images, "photograph leaves", "photographs leave"),
             number(half)
         ));
     }
@@ -26,7 +27,9 @@ pub(super) fn section(material: &Material) -> String {
         let seeds: BTreeSet<u64> = material.models.iter().map(|model| model.content.card.seed).collect();
         let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
         sentences.push(format!(
-            "**One seed.** Each model was trained once (seed {}); another seed gives other figures.",
+            "**{}.** Each model was trained once ({} {}); another seed gives other figures.",
+            plural(seeds.len() as u64, "One seed", "One run each"),
+            plural(seeds.len() as u64, "seed", "seeds"),
             seeds.join(", ")
         ));
     }
@@ -46,11 +49,7 @@ pub(super) fn section(material: &Material) -> String {
         );
     }
     sentences.push(labels(material));
-    let mut words = String::new();
-    for sentence in sentences {
-        let _ = writeln!(words, "- {sentence}");
-    }
-    words
+    vec![Block::List(sentences)]
 }
 
 /// What an interval of no width means, where there is one.

@@ -1,74 +1,107 @@
-//! GitHub-flavoured markdown: [`Table`], escaping, and how numbers are written.
+//! A [`Document`] as GitHub-flavoured markdown; its graph is drawn by mermaid.
 
-use plantpipe_stage::format::Interval;
+use super::bundle::{End, arrows, frames};
+use super::document::{Block, Document, Graph, Picture, Table};
+use super::words::{anchor, text};
+use std::fmt::Write;
 
-/// A table whose first `text` columns are set left and the others right.
-pub(super) struct Table {
-    head: Vec<String>,
-    text: usize,
-    rows: Vec<Vec<String>>,
+/// The whole of `report.md`.
+pub(super) fn write(document: &Document) -> String {
+    let mut page = format!("# {}\n\n{}## Contents\n\n", text(&document.title), blocks(&document.top));
+    for section in &document.sections {
+        let _ = writeln!(page, "- [{}](#{})", section.heading, anchor(section.heading));
+    }
+    for section in &document.sections {
+        let _ = write!(page, "\n## {}\n\n{}\n", section.heading, blocks(&section.blocks).trim_end());
+    }
+    page
 }
 
-impl Table {
-    pub(super) fn new(head: &[&str], text: usize) -> Self {
-        Self { head: head.iter().map(|cell| (*cell).to_owned()).collect(), text, rows: Vec::new() }
-    }
-
-    /// A table whose column names are computed.
-    pub(super) fn with_head(head: Vec<String>, text: usize) -> Self {
-        Self { head, text, rows: Vec::new() }
-    }
-
-    /// Adds a row; absent cells at its end are left empty.
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let mut cells: Vec<String> = cells.into_iter().collect();
-        cells.resize(self.head.len(), String::new());
-        self.rows.push(cells);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// The table as text, a blank line after it.
-    pub(super) fn render(&self) -> String {
-        let line = |cells: &[String]| {
-            let cells: Vec<String> =
-                cells.iter().map(|cell| cell.replace('|', "\\|").replace(['\n', '\r'], " ")).collect();
-            format!("| {} |\n", cells.join(" | "))
-        };
-        let rule: Vec<&str> =
-            (0..self.head.len()).map(|column| if column < self.text { ":--" } else { "--:" }).collect();
-        let mut text = format!("{}| {} |\n", line(&self.head), rule.join(" | "));
-        for row in &self.rows {
-            text.push_str(&line(row));
+/// A blank line after each block.
+fn blocks(blocks: &[Block]) -> String {
+    let mut written = String::new();
+    for block in blocks {
+        match block {
+            Block::Heading(words) => written.push_str(&format!("### {words}")),
+            Block::Text(words) => written.push_str(words.trim_end()),
+            Block::List(items) => written.push_str(&format!("- {}", items.join("\n- "))),
+            Block::Warning(words) => written.push_str(&format!("> [!WARNING]\n> {words}")),
+            Block::Table(table) => written.push_str(&rows(table)),
+            Block::Picture(Picture { link, caption }) => {
+                let caption = text(caption);
+                written.push_str(&format!("![{caption}]({link})\n\n*{caption}*"));
+            }
+            Block::Graph(graph) => written.push_str(&mermaid(graph)),
+            Block::Panels(panels) => {
+                let panels: Vec<String> = panels
+                    .iter()
+                    .map(|panel| format!("![{}]({})\n\n{}", text(&panel.alt), panel.link, panel.caption))
+                    .collect();
+                written.push_str(&panels.join("\n\n"));
+            }
         }
-        text.push('\n');
-        text
+        written.push_str("\n\n");
     }
+    written
 }
 
-/// A name as code, whatever is in it.
-pub(super) fn code(name: &str) -> String {
-    let name = name.replace(['\n', '\r'], " ");
-    if name.contains('`') { format!("`` {name} ``") } else { format!("`{name}`") }
+fn rows(table: &Table) -> String {
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|").replace(['\n', '\r'], " ")).collect();
+        format!("| {} |", cells.join(" | "))
+    };
+    let rule: Vec<&str> = (0..table.head.len()).map(|column| if column < table.text { ":--" } else { "--:" }).collect();
+    let mut lines = vec![line(&table.head), format!("| {} |", rule.join(" | "))];
+    lines.extend(table.rows.iter().map(|row| line(&row.cells)));
+    lines.join("\n")
 }
 
-/// Names as code with commas.
-pub(super) fn codes<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| code(name)).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+/// Groups are subgraphs.
+fn mermaid(graph: &Graph) -> String {
+    let mut written = String::from("```mermaid\nflowchart LR\n");
+    let frames = frames(graph);
+    for frame in &frames {
+        let first = frame.members[0];
+        let node = &graph.nodes[first];
+        let Some(group) = frame.group else {
+            let (open, close) = if node.kind.is_some() { ("[", "]") } else { ("[(", ")]") };
+            let _ = writeln!(written, "  n{first}{open}\"{}\"{close}", title(&node.name, node.other_kind()));
+            continue;
+        };
+        let _ = writeln!(written, "  subgraph g{first}[\"{}\"]", title(group, node.other_kind()));
+        for member in &frame.members {
+            let _ = writeln!(written, "    n{member}[\"{}\"]", escape(graph.nodes[*member].short()));
+        }
+        written.push_str("  end\n");
+    }
+    let id = |end: End| {
+        let frame = &frames[end.frame];
+        match end.member {
+            None if frame.group.is_some() => format!("g{}", frame.members[0]),
+            member => format!("n{}", frame.members[member.unwrap_or(0)]),
+        }
+    };
+    for arrow in arrows(graph, &frames) {
+        let label = if arrow.label.is_empty() { String::new() } else { format!("|\"{}\"|", escape(&arrow.label)) };
+        let _ = writeln!(written, "  {} -->{label} {}", id(arrow.from), id(arrow.to));
+    }
+    written + "```"
 }
 
-/// Words that markdown should not read anything into.
-pub(super) fn text(words: &str) -> String {
+/// A name with its kind below.
+fn title(name: &str, kind: Option<&str>) -> String {
+    let kind = kind.map(|kind| format!("<br/><i>{}</i>", escape(kind))).unwrap_or_default();
+    format!("{}{kind}", escape(name))
+}
+
+/// Mermaid's entity codes for what would end a label or open a tag.
+fn escape(name: &str) -> String {
     let mut escaped = String::new();
-    for c in words.chars() {
+    for c in name.chars() {
         match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '$' => escaped.extend(['\\', c]),
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
+            '"' | '<' | '>' | '&' | '#' | '`' | '|' => {
+                let _ = write!(escaped, "#{};", c as u32);
+            }
             '\n' | '\r' => escaped.push(' '),
             _ => escaped.push(c),
         }
@@ -76,81 +109,38 @@ pub(super) fn text(words: &str) -> String {
     escaped
 }
 
-/// A picture with its caption below.
-pub(super) fn picture(link: &str, caption: &str) -> String {
-    let caption = text(caption);
-    format!("![{caption}]({link})\n\n*{caption}*\n\n")
-}
-
-/// Three decimals.
-pub(super) fn number(value: f64) -> String {
-    format!("{value:.3}")
-}
-
-/// `0.814 [0.781, 0.845]`.
-pub(super) fn interval(interval: &Interval) -> String {
-    format!("{:.3} [{:.3}, {:.3}]", interval.value, interval.low, interval.high)
-}
-
-/// As `12 345 678`, thin spaces between thousands.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) && digits.len() > 4 {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 photograph`, `2 photographs`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
-}
-
-/// The first 12 hex digits.
-pub(super) fn digest(hex: &str) -> String {
-    code(hex.get(..12).unwrap_or(hex))
-}
-
-/// The anchor that GitHub gives a heading.
-pub(super) fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-    kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Table, anchor, code, count, interval, text};
-    use plantpipe_stage::format::Interval;
+    use super::{escape, mermaid, rows};
+    use crate::report::document::{Edge, Graph, Node, Table};
+    use crate::report::words::code;
 
     #[test]
     fn a_table_keeps_bars_out_of_its_cells() {
-        let mut table = Table::new(&["label", "n"], 1);
+        let mut table = Table::new("", &["label", "n"], 1);
         table.row([code("a|b"), "3".into()]);
         table.row(["c\nd".into()]);
-        assert_eq!(table.render(), "| label | n |\n| :-- | --: |\n| `a\\|b` | 3 |\n| c d |  |\n\n");
+        assert_eq!(rows(&table), "| label | n |\n| :-- | --: |\n| `a\\|b` | 3 |\n| c d |  |");
     }
 
     #[test]
-    fn names_lose_their_meaning_to_markdown() {
-        assert_eq!(text("a_b*c [x](y) <i> & # $z$"), r"a\_b\*c \[x\](y) &lt;i&gt; &amp; \# \$z\$");
-        assert_eq!(code("a`b"), "`` a`b ``");
+    fn mermaid_reads_a_name_as_a_name() {
+        assert_eq!(escape("a\"b|<c>#`"), "a#34;b#124;#60;c#62;#35;#96;");
     }
 
     #[test]
-    fn numbers_have_three_decimals_and_thousands_apart() {
-        assert_eq!(interval(&Interval { value: 0.8144, low: 0.78, high: 1.0 }), "0.814 [0.780, 1.000]");
-        assert_eq!(count(600), "600");
-        assert_eq!(count(3000), "3000");
-        assert_eq!(count(11_180_616), "11\u{202f}180\u{202f}616");
-    }
-
-    #[test]
-    fn an_anchor_is_as_github_makes_it() {
-        assert_eq!(anchor("Limits and noise"), "limits-and-noise");
-        assert_eq!(anchor("What's `x_y`?"), "whats-x_y");
+    fn instances_stand_in_the_subgraph_of_their_group() {
+        let node = |name: &str, group: Option<&str>| Node {
+            name: name.into(),
+            kind: Some("train".into()),
+            group: group.map(str::to_owned),
+        };
+        let nodes = vec![node("train@a", Some("train")), node("other", None), node("train@b", Some("train"))];
+        let graph = Graph { nodes, edges: vec![Edge { from: 0, to: 1, label: None }] };
+        assert_eq!(
+            mermaid(&graph),
+            "```mermaid\nflowchart LR\n  subgraph g0[\"train\"]\n    n0[\"a\"]\n    \
+             n2[\"b\"]\n  end\n  n1[\"other<br/><i>train</i>\"]\n  n0 --> n1\n```"
+        );
     }
 }

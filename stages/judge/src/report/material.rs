@@ -1,16 +1,18 @@
 //! What a report is made of: [`Material`], every artifact read, each with the stage and the model it belongs to.
 
 use plantpipe_stage::format::{
-    Analysis, Ancestor, Cams, Epoch, Evaluation, JsonFormat, Lineage, ModelCard, Split, SplitEvaluation, read_history,
+    Analysis, Ancestor, Cams, Duplicates, Epoch, Evaluation, JsonFormat, Lineage, ModelCard, Split, SplitEvaluation,
+    read_history,
 };
 use plantpipe_stage::{Artifact, Context, Error, Result};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-/// All inputs of the report.
+/// All inputs of the report; instances of a matrix stand together.
 pub(super) struct Material {
     pub(super) lineage: Lineage,
     pub(super) analyses: Vec<Part<Analysis>>,
+    pub(super) duplicates: Vec<Part<Duplicates>>,
     pub(super) models: Vec<Part<Model>>,
     pub(super) evaluations: Vec<Part<Evaluation>>,
     pub(super) explanations: Vec<Part<Cams>>,
@@ -20,6 +22,8 @@ pub(super) struct Material {
 pub(super) struct Part<T> {
     /// The stage (or source) that it comes from.
     pub(super) stage: String,
+    /// The matrix that the model's stage, or else its own, is an instance of.
+    pub(super) group: Option<String>,
     /// The stage of the model behind it; a model's is itself.
     pub(super) model: Option<String>,
     pub(super) folder: PathBuf,
@@ -43,6 +47,7 @@ impl Material {
         let stages: BTreeSet<&str> = models.iter().map(|model| model.stage.as_str()).collect();
         Ok(Self {
             analyses: parts(&lineage, ctx.inputs("analysis"), &stages, Analysis::read)?,
+            duplicates: parts(&lineage, ctx.inputs("duplicates"), &stages, Duplicates::read)?,
             evaluations: parts(&lineage, ctx.inputs("evaluations"), &stages, Evaluation::read)?,
             explanations: parts(&lineage, ctx.inputs("explanations"), &stages, Cams::read)?,
             models,
@@ -90,14 +95,60 @@ fn parts<T>(
     models: &BTreeSet<&str>,
     read: impl Fn(&Path) -> Result<T>,
 ) -> Result<Vec<Part<T>>> {
-    artifacts
+    let parts: Vec<Part<T>> = artifacts
         .iter()
         .map(|artifact| {
             let stage = stage(lineage, &artifact.name);
             let model = model_behind(lineage, &stage, models);
-            Ok(Part { stage, model, folder: artifact.path.clone(), content: read(&artifact.path)? })
+            let group = |stage: &str| ancestor(lineage, stage)?.group.clone();
+            let group = model.as_deref().and_then(group).or_else(|| group(&stage));
+            Ok(Part { stage, group, model, folder: artifact.path.clone(), content: read(&artifact.path)? })
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut placed: Vec<(usize, Part<T>)> = parts
+        .into_iter()
+        .enumerate()
+        .map(|(place, part)| (part.group.clone().map_or(place, |group| *places.entry(group).or_insert(place)), part))
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    Ok(placed.into_iter().map(|(_, part)| part).collect())
+}
+
+/// Items in their order, but those of one group together, where its first stands.
+pub(super) fn by_group<'i, T>(
+    items: impl IntoIterator<Item = &'i T>,
+    group: impl Fn(&'i T) -> Option<&'i str>,
+) -> Vec<(Option<&'i str>, Vec<&'i T>)> {
+    let mut groups: Vec<(Option<&str>, Vec<&T>)> = Vec::new();
+    for item in items {
+        let name = group(item);
+        match groups.iter_mut().find(|(known, _)| name.is_some() && *known == name) {
+            Some((_, items)) => items.push(item),
+            None => groups.push((name, vec![item])),
+        }
+    }
+    groups
+}
+
+/// Names of sources and stages, each with its group's, where it has one; `group@*` for all instances of a group.
+pub(super) fn in_short<'l>(
+    lineage: &'l Lineage,
+    names: impl IntoIterator<Item = &'l str>,
+) -> Vec<(String, Option<String>)> {
+    let group = |name: &str| ancestor(lineage, name).and_then(|ancestor| ancestor.group.as_deref());
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut short = Vec::new();
+    for (group, among) in by_group(&names, |name| group(name)) {
+        let instances =
+            lineage.ancestors.iter().filter(|ancestor| group.is_some() && ancestor.group.as_deref() == group);
+        let own = group.map(str::to_owned);
+        match group {
+            Some(group) if instances.count() == among.len() => short.push((format!("{group}@*"), own)),
+            _ => short.extend(among.iter().map(|name| ((**name).to_owned(), own.clone()))),
+        }
+    }
+    short
 }
 
 /// The stage of an artifact that is called `stage` or `stage.output`.

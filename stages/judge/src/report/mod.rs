@@ -1,14 +1,21 @@
-//! The kind `report`: one page of markdown with its pictures, of everything that an experiment found.
+//! The kind `report`: one page of everything that an experiment found, as markdown with its pictures and as HTML.
 //!
 //! Reading order: [`material`] gathers the artifacts and finds which belong together; [`page`] puts the sections in
-//! order; each section is a file; [`markdown`], [`chart`] and [`folder`] are the tools. Every number comes from an
-//! artifact or the lineage; there is no time, host or path on the page.
+//! order; each section is a file and makes blocks of a [`document`]; [`markdown`] and [`html`] write it down;
+//! [`words`], [`chart`], [`forest`] and [`folder`] are the tools. Every number comes from an artifact or the lineage; there is no
+//! time, host or path on the page.
 
+mod bundle;
 mod cams;
 mod chart;
+mod comparison;
 mod curves;
 mod data;
+mod document;
+mod duplicates;
 mod folder;
+mod forest;
+mod html;
 mod labels;
 mod limits;
 mod markdown;
@@ -19,6 +26,7 @@ mod provenance;
 mod published;
 mod results;
 mod summary;
+mod words;
 
 use folder::Folder;
 use material::Material;
@@ -30,14 +38,19 @@ use serde::Deserialize;
 
 pub const REPORT: Kind = Kind {
     name: "report",
-    doc: "tells the experiment on one markdown page: data, graph, results with intervals, curves, CAMs, provenance",
+    doc: "tells the experiment on one page: data, graph, results with intervals, curves, CAMs, provenance",
     inputs: &[
         input("analysis", "what `analyze` found", "analysis"),
+        input("duplicates", "near-duplicates that `dedup` found", "duplicates"),
         input("models", "trained models: their cards and learning curves", "model"),
         input("evaluations", "metrics; each is matched with its model through the graph", "evaluation"),
         input("explanations", "CAM panels", "cams"),
     ],
-    outputs: &[OutputSpec { name: "report", doc: "`report.md` and its pictures", format: "report" }],
+    outputs: &[OutputSpec {
+        name: "report",
+        doc: "`report.md` with its pictures, `report.html` on its own",
+        format: "report",
+    }],
     params: &[
         ParamSpec {
             name: "title",
@@ -53,7 +66,7 @@ pub const REPORT: Kind = Kind {
         },
     ],
     code: &[&CODE, &sources::DOCUMENTS],
-    crates: &[],
+    crates: &["base64", "pulldown-cmark"],
     uses: Uses { seed: false, device: false, lineage: true, published: true },
     run,
 };
@@ -61,11 +74,26 @@ pub const REPORT: Kind = Kind {
 const CODE: Code = code!(
     "judge",
     "mod.rs",
+    "bundle.rs",
     "cams.rs",
     "chart.rs",
+    "comparison.rs",
     "curves.rs",
     "data.rs",
+    "document.rs",
+    "duplicates.rs",
     "folder.rs",
+    "forest.rs",
+    "html/mod.rs",
+    "html/figure.rs",
+    "html/graph.rs",
+    "html/inline.rs",
+    "html/layout.rs",
+    "html/panels.rs",
+    "html/svg.rs",
+    "html/table.rs",
+    "html/page.css",
+    "html/page.js",
     "labels.rs",
     "limits.rs",
     "markdown.rs",
@@ -76,6 +104,7 @@ const CODE: Code = code!(
     "published.rs",
     "results.rs",
     "summary.rs",
+    "words.rs",
 );
 
 const fn input(name: &'static str, doc: &'static str, format: &'static str) -> InputSpec {
@@ -93,8 +122,10 @@ fn run(ctx: &Context) -> Result<()> {
     let params: Params = ctx.params()?;
     let material = Material::gather(ctx)?;
     let mut folder = Folder::new(ctx.output("report")?);
-    let page = page::write(&material, &params, &mut folder)?;
-    folder.write("report.md", &page)
+    let document = page::compose(&material, &params, &mut folder)?;
+    folder.write("report.md", &markdown::write(&document))?;
+    let page = html::write(&document, &folder)?;
+    folder.write("report.html", &page)
 }
 
 #[cfg(test)]

@@ -1,90 +1,80 @@
-//! The section **Pipeline**: the lineage as a mermaid graph, and each stage's params as a table.
+//! The section **Pipeline**: the lineage as a graph, and each stage's params as a table.
 
-use super::markdown::{Table, code};
-use super::material::Material;
-use plantpipe_stage::format::{Ancestor, Edge, Lineage};
+use super::document::{Block, Edge, Graph, Node, Table};
+use super::material::{Material, by_group, in_short};
+use super::words::code;
+use plantpipe_stage::format::{Ancestor, Lineage};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-pub(super) fn section(material: &Material) -> String {
-    let lineage = &material.lineage;
-    let mut table = Table::new(&["stage", "kind", "reads", "params"], 4);
-    for stage in &lineage.ancestors {
-        let Some(kind) = &stage.kind else { continue };
-        let inputs: Vec<String> = stage.inputs.values().flatten().map(source_of).collect();
-        let params: Vec<String> = stage.params.iter().map(|(name, value)| code(&format!("{name} = {value}"))).collect();
-        table.row([code(&stage.name), code(kind), names(&inputs), params.join(" ")]);
-    }
-    format!(
-        "From the sources to this page; an edge names the output where a stage has several.\n\n{}{}",
-        graph(lineage),
-        table.render()
-    )
+pub(super) fn section(material: &Material) -> Vec<Block> {
+    vec![
+        Block::text("From the sources to this page; an edge names the output where a stage has several."),
+        Block::Graph(graph(&material.lineage)),
+        Block::Table(stages(&material.lineage)),
+    ]
 }
 
-fn names(names: &[String]) -> String {
-    names.iter().map(|name| code(name)).collect::<Vec<_>>().join(" ")
-}
-
-/// As a pipeline file would name it, without the output where there is nothing to tell apart.
-fn source_of(edge: &Edge) -> String {
-    if edge.output.is_empty() || edge.output == edge.from {
-        edge.from.clone()
-    } else {
-        format!("{}.{}", edge.from, edge.output)
-    }
-}
-
-fn graph(lineage: &Lineage) -> String {
-    let ids: BTreeMap<&str, usize> =
-        lineage.ancestors.iter().enumerate().map(|(id, ancestor)| (ancestor.name.as_str(), id)).collect();
-    let mut text = String::from("```mermaid\nflowchart LR\n");
-    for (id, ancestor) in lineage.ancestors.iter().enumerate() {
-        let _ = writeln!(text, "  n{id}{}", node(ancestor));
-    }
-    for (id, ancestor) in lineage.ancestors.iter().enumerate() {
-        for edge in ancestor.inputs.values().flatten() {
-            let Some(from) = ids.get(edge.from.as_str()) else { continue };
-            let several = lineage.ancestors[*from].outputs.len() > 1;
-            let label = if several { format!("|\"{}\"|", escape(&edge.output)) } else { String::new() };
-            let _ = writeln!(text, "  n{from} -->{label} n{id}");
+/// A row a stage; what all instances of a matrix share stands in the row of their group.
+fn stages(lineage: &Lineage) -> Table {
+    let mut table = Table::new("The stages, what each reads, and its params", &["stage", "kind", "reads", "params"], 4);
+    let stages = lineage.ancestors.iter().filter(|ancestor| ancestor.kind.is_some());
+    for (group, stages) in by_group(stages, |stage| stage.group.as_deref()) {
+        let reads = |stage: &Ancestor| reads(lineage, stage);
+        let shared = |pick: &dyn Fn(&Ancestor) -> Vec<String>| -> Vec<String> {
+            let mut shared = pick(stages[0]);
+            shared.retain(|word| stages.iter().all(|stage| pick(stage).contains(word)));
+            if group.is_some() { shared } else { Vec::new() }
+        };
+        let (all_read, all_params) = (shared(&reads), shared(&params));
+        if let Some(group) = group {
+            let kind = stages[0].kind.as_deref().map(code).unwrap_or_default();
+            table.group(group, stages.len(), [kind, all_read.join(" "), all_params.join(" ")]);
+        }
+        for stage in &stages {
+            let own = |words: Vec<String>, shared: &[String]| {
+                words.into_iter().filter(|word| !shared.contains(word)).collect::<Vec<_>>().join(" ")
+            };
+            let kind = stage.kind.as_deref().map(code).unwrap_or_default();
+            table.row([code(&stage.name), kind, own(reads(stage), &all_read), own(params(stage), &all_params)]);
         }
     }
-    text.push_str("```\n\n");
-    text
+    table
 }
 
-/// A source is a cylinder; a stage a box with its kind below, where its name is another.
-fn node(ancestor: &Ancestor) -> String {
-    let name = escape(&ancestor.name);
-    match &ancestor.kind {
-        None => format!("[(\"{name}\")]"),
-        Some(kind) if *kind == ancestor.name => format!("[\"{name}\"]"),
-        Some(kind) => format!("[\"{name}<br/><i>{}</i>\"]", escape(kind)),
-    }
+fn params(stage: &Ancestor) -> Vec<String> {
+    stage.params.iter().map(|(name, value)| code(&format!("{name} = {value}"))).collect()
 }
 
-/// Mermaid's entity codes for what would end a label or open a tag.
-fn escape(name: &str) -> String {
-    let mut escaped = String::new();
-    for c in name.chars() {
-        match c {
-            '"' | '<' | '>' | '&' | '#' | '`' | '|' => {
-                let _ = write!(escaped, "#{};", c as u32);
+/// What each input reads, as a pipeline file would name it: without the output where there is nothing to tell apart.
+fn reads(lineage: &Lineage, stage: &Ancestor) -> Vec<String> {
+    let mut names = Vec::new();
+    for edges in stage.inputs.values() {
+        for (_, edges) in by_group(edges, |edge| Some(&edge.output)) {
+            let output = &edges[0].output;
+            for (name, group) in in_short(lineage, edges.iter().map(|edge| edge.from.as_str())) {
+                let plain = output.is_empty() || *output == group.unwrap_or_else(|| name.clone());
+                names.push(code(&if plain { name } else { format!("{name}.{output}") }));
             }
-            '\n' | '\r' => escaped.push(' '),
-            _ => escaped.push(c),
         }
     }
-    escaped
+    names
 }
 
-#[cfg(test)]
-mod tests {
-    use super::escape;
-
-    #[test]
-    fn mermaid_reads_a_name_as_a_name() {
-        assert_eq!(escape("a\"b|<c>#`"), "a#34;b#124;#60;c#62;#35;#96;");
+fn graph(lineage: &Lineage) -> Graph {
+    let places: BTreeMap<&str, usize> =
+        lineage.ancestors.iter().enumerate().map(|(place, ancestor)| (ancestor.name.as_str(), place)).collect();
+    let nodes = lineage.ancestors.iter().map(|ancestor| Node {
+        name: ancestor.name.clone(),
+        kind: ancestor.kind.clone(),
+        group: ancestor.group.clone(),
+    });
+    let mut edges = Vec::new();
+    for (to, ancestor) in lineage.ancestors.iter().enumerate() {
+        for edge in ancestor.inputs.values().flatten() {
+            let Some(from) = places.get(edge.from.as_str()).copied() else { continue };
+            let several = lineage.ancestors[from].outputs.len() > 1;
+            edges.push(Edge { from, to, label: several.then(|| edge.output.clone()) });
+        }
     }
+    Graph { nodes: nodes.collect(), edges }
 }

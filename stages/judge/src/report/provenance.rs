@@ -1,12 +1,14 @@
 //! The section **Provenance**: what would have to be the same to get this page again, byte for byte.
 
-use super::markdown::{Table, code, count, digest, text};
-use super::material::Material;
+use super::comparison::{Entry, by_model};
+use super::document::{Block, Table};
+use super::material::{Material, by_group, in_short};
 use super::summary::architecture;
+use super::words::{code, count, digest, text};
 use plantpipe_stage::format::{Lineage, ModelCard};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn section(material: &Material) -> String {
+pub(super) fn section(material: &Material) -> Vec<Block> {
     let lineage = &material.lineage;
     let parts = [
         ("Run", run(lineage)),
@@ -15,18 +17,18 @@ pub(super) fn section(material: &Material) -> String {
         ("Models", models(material)),
         ("Crates", crates(lineage)),
     ];
-    let mut words = String::from(
+    let mut blocks = vec![Block::text(
         "Digests are blake3, the first 12 hex digits. Times and the machine stand in `run.md`, beside this page and not \
-         part of it.\n\n",
-    );
-    for (heading, table) in parts.iter().filter(|(_, table)| !table.is_empty()) {
-        words.push_str(&format!("### {heading}\n\n{}", table.render()));
+         part of it.",
+    )];
+    for (heading, table) in parts.into_iter().filter(|(_, table)| !table.is_empty()) {
+        blocks.extend([Block::heading(heading), Block::Table(table)]);
     }
-    words
+    blocks
 }
 
 fn run(lineage: &Lineage) -> Table {
-    let mut table = Table::new(&["", ""], 2);
+    let mut table = Table::new("What was run", &["", ""], 2);
     table.row(["pipeline".into(), code(&lineage.pipeline)]);
     table.row(["profile".into(), lineage.profile.as_ref().map_or("none".to_owned(), |profile| code(profile))]);
     table.row(["seed".into(), lineage.seed.to_string()]);
@@ -40,7 +42,7 @@ fn run(lineage: &Lineage) -> Table {
 }
 
 fn sources(lineage: &Lineage) -> Table {
-    let mut table = Table::new(&["source", "digest"], 2);
+    let mut table = Table::new("The files given, by what is in them", &["source", "digest"], 2);
     for source in lineage.ancestors.iter().filter(|ancestor| ancestor.kind.is_none()) {
         let digests: Vec<String> = source.outputs.values().map(|hex| digest(hex)).collect();
         table.row([code(&source.name), digests.join(" ")]);
@@ -49,13 +51,19 @@ fn sources(lineage: &Lineage) -> Table {
 }
 
 fn stages(lineage: &Lineage) -> Table {
-    let mut table = Table::new(&["stage", "kind", "device", "outputs"], 4);
-    for stage in &lineage.ancestors {
-        let Some(kind) = &stage.kind else { continue };
-        let outputs: Vec<String> =
-            stage.outputs.iter().map(|(name, hex)| format!("{} {}", text(name), digest(hex))).collect();
-        let outputs = if outputs.is_empty() { "this page".to_owned() } else { outputs.join(", ") };
-        table.row([code(&stage.name), code(kind), stage.device.as_deref().map_or("any".to_owned(), code), outputs]);
+    let mut table = Table::new("What each stage gave", &["stage", "kind", "device", "outputs"], 4);
+    let stages = lineage.ancestors.iter().filter(|ancestor| ancestor.kind.is_some());
+    for (group, stages) in by_group(stages, |stage| stage.group.as_deref()) {
+        if let Some(group) = group {
+            table.group(group, stages.len(), stages[0].kind.as_deref().map(code));
+        }
+        for stage in stages {
+            let outputs: Vec<String> =
+                stage.outputs.iter().map(|(name, hex)| format!("{} {}", text(name), digest(hex))).collect();
+            let outputs = if outputs.is_empty() { "this page".to_owned() } else { outputs.join(", ") };
+            let device = stage.device.as_deref().map_or("any".to_owned(), code);
+            table.row([code(&stage.name), stage.kind.as_deref().map(code).unwrap_or_default(), device, outputs]);
+        }
     }
     table
 }
@@ -63,11 +71,8 @@ fn stages(lineage: &Lineage) -> Table {
 /// A row's name, and what it says of a card.
 type Field<'a> = (&'a str, &'a dyn Fn(&ModelCard) -> String);
 
-/// A column a model, a row a field of its card.
+/// The cards of the models.
 fn models(material: &Material) -> Table {
-    let mut head = vec![String::new()];
-    head.extend(material.models.iter().map(|model| code(&model.stage)));
-    let mut table = Table::with_head(head, 1);
     let fields: [Field; 9] = [
         ("architecture", &|card| architecture(&card.arch)),
         ("parameters", &|card| count(card.parameters)),
@@ -79,13 +84,12 @@ fn models(material: &Material) -> Table {
         ("epoch kept", &|card| card.epoch.to_string()),
         ("seed", &|card| card.seed.to_string()),
     ];
-    if !material.models.is_empty() {
-        for (name, field) in fields {
-            let cells = material.models.iter().map(|model| field(&model.content.card));
-            table.row(std::iter::once(name.to_owned()).chain(cells));
-        }
-    }
-    table
+    let models = material.models.iter().map(|model| Entry {
+        head: code(&model.stage),
+        group: model.group.clone(),
+        cells: fields.iter().map(|(_, field)| field(&model.content.card)).collect(),
+    });
+    by_model("The models, by their cards", "", &fields.map(|(name, _)| name), &models.collect::<Vec<_>>())
 }
 
 /// One value where the channels share it.
@@ -104,14 +108,15 @@ fn start(material: &Material, card: &ModelCard) -> String {
 
 /// A row a crate: its locked version and the stages that compute with it.
 fn crates(lineage: &Lineage) -> Table {
-    let mut users: BTreeMap<(&String, &String), Vec<String>> = BTreeMap::new();
+    let mut users: BTreeMap<(&String, &String), Vec<&str>> = BTreeMap::new();
     for stage in &lineage.ancestors {
         for locked in &stage.crates {
-            users.entry(locked).or_default().push(code(&stage.name));
+            users.entry(locked).or_default().push(stage.name.as_str());
         }
     }
-    let mut table = Table::new(&["crate", "version", "used by"], 3);
+    let mut table = Table::new("The crates that stages compute with", &["crate", "version", "used by"], 3);
     for ((name, version), stages) in users {
+        let stages: Vec<String> = in_short(lineage, stages).iter().map(|(name, _)| code(name)).collect();
         table.row([code(name), text(version), stages.join(" ")]);
     }
     table

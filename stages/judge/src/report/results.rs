@@ -1,14 +1,18 @@
 //! The section **Results**: exact match of each model beside the baseline (and what is published on the same split),
 //! then every metric with its interval.
 
+use super::comparison::{Entry, by_model, rows};
+use super::document::{Block, Picture, Table};
+use super::folder::Folder;
+use super::forest::{self, Row};
 use super::labels::support;
-use super::markdown::{Table, codes, count, interval, number, text};
 use super::material::{Material, Part};
 use super::published;
 use super::summary::architecture;
+use super::words::{codes, count, interval, number, plural, text};
+use plantpipe_stage::Result;
 use plantpipe_stage::format::{Analysis, Evaluation, Interval, Split, SplitEvaluation};
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 /// Picks one metric of a split.
 type Metric = fn(&SplitEvaluation) -> &Interval;
@@ -24,16 +28,41 @@ const METRICS: [(&str, Metric); 7] = [
     ("mAP", |scored| &scored.mean_average_precision),
 ];
 
-pub(super) fn section(material: &Material) -> String {
+/// Several models are drawn too, as `results/exact-match.svg`.
+pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Block>> {
     if material.evaluations.is_empty() {
-        return String::new();
+        return Ok(Vec::new());
     }
-    let mut words = String::from("### Exact match\n\n");
-    words.push_str(&comparison(material));
-    words.push_str("### Every metric\n\n");
-    words.push_str(&metrics(material));
-    words.push_str(&reading(material));
-    words
+    let mut blocks = vec![Block::heading("Exact match")];
+    blocks.extend(comparison(material));
+    if material.evaluations.len() > 1 {
+        blocks.extend(drawing(material, folder)?);
+    }
+    blocks.push(Block::heading("Every metric"));
+    blocks.extend(metrics(material));
+    blocks.extend(reading(material));
+    Ok(blocks)
+}
+
+/// The exact match of every model on the last split that all were scored on, and of the baselines.
+fn drawing(material: &Material, folder: &mut Folder) -> Result<Option<Block>> {
+    let everywhere = |split: &Split| material.evaluations.iter().all(|part| part.split(*split).is_some());
+    let Some(split) = splits(material).into_iter().rev().find(everywhere) else { return Ok(None) };
+    let (mut rows, mut baselines): (Vec<Row>, Vec<Row>) = (Vec::new(), Vec::new());
+    for part in &material.evaluations {
+        let Some(scored) = part.split(split) else { continue };
+        rows.push(Row { name: material.name(part), interval: scored.exact_match, baseline: false });
+        let name = format!("baseline: always {}", scored.baseline.answer.join(", "));
+        let interval = scored.baseline.exact_match;
+        if !baselines.iter().any(|row| row.name == name && row.interval == interval) {
+            baselines.push(Row { name, interval, baseline: true });
+        }
+    }
+    rows.extend(baselines);
+    let link = "results/exact-match.svg".to_owned();
+    folder.write(&link, &forest::svg(&format!("exact match, {split}"), &rows))?;
+    let caption = format!("Exact match on {split}: dots, with 95% intervals as lines.");
+    Ok(Some(Block::Picture(Picture { link, caption })))
 }
 
 /// The splits that any evaluation scored.
@@ -41,23 +70,24 @@ fn splits(material: &Material) -> BTreeSet<Split> {
     material.evaluations.iter().flat_map(|part| &part.content.splits).map(|scored| scored.split).collect()
 }
 
-fn comparison(material: &Material) -> String {
+fn comparison(material: &Material) -> Vec<Block> {
     let splits = splits(material);
     let mut head = vec!["model".to_owned()];
     head.extend(splits.iter().map(|split| format!("{split}, exact match [95%]")));
     head.extend(splits.iter().map(|split| format!("n {split}")));
-    let mut table = Table::with_head(head, 1);
-    for part in &material.evaluations {
+    let mut table = Table::with_head("Exact match of each model, with 95% intervals", head, 1);
+    let models = material.evaluations.iter().map(|part| {
         let arch = material.model(part).map(|model| format!(" · {}", architecture(&model.card.arch)));
         let name = format!("**{}**{}", text(&material.name(part)), arch.unwrap_or_default());
-        table.row(line(part, &splits, name, |scored| &scored.exact_match));
-    }
+        Entry { head: name, group: part.group.clone(), cells: cells(part, &splits, |scored| &scored.exact_match) }
+    });
+    rows(&mut table, &models.collect::<Vec<_>>());
     // Models on the same photographs share one baseline.
     let mut baselines: Vec<Vec<String>> = Vec::new();
     for part in &material.evaluations {
         let Some(first) = part.content.splits.first() else { continue };
-        let name = format!("baseline: always {}", codes(&first.baseline.answer));
-        let row = line(part, &splits, name, |scored| &scored.baseline.exact_match);
+        let mut row = vec![format!("baseline: always {}", codes(&first.baseline.answer))];
+        row.extend(cells(part, &splits, |scored| &scored.baseline.exact_match));
         if !baselines.contains(&row) {
             baselines.push(row);
         }
@@ -65,27 +95,28 @@ fn comparison(material: &Material) -> String {
     for row in baselines {
         table.row(row);
     }
-    let mut note = String::new();
+    let mut note = None;
     if comparable(material) {
         published_rows(&mut table, &splits);
-        note = format!(
+        note = Some(Block::text(format!(
             "*Published*: results published on this very split, by exact match and without intervals. Their n was most \
              likely {}: the figures are whole shares of it, so a last, incomplete batch of photographs was left out. \
              Here every photograph counts. A published figure inside an interval of ours is no difference that this \
-             many photographs could show.\n\n",
+             many photographs could show.",
             published::IMAGES
-        );
+        )));
     }
-    table.render() + &note
+    std::iter::once(Block::Table(table)).chain(note).collect()
 }
 
-fn line(part: &Part<Evaluation>, splits: &BTreeSet<Split>, name: String, metric: Metric) -> Vec<String> {
+/// One metric on each split, then on how many photographs.
+fn cells(part: &Part<Evaluation>, splits: &BTreeSet<Split>, metric: Metric) -> Vec<String> {
     let cell = |split: &Split, write: &dyn Fn(&SplitEvaluation) -> String| {
         part.split(*split).map_or_else(|| "–".to_owned(), write)
     };
     let values = splits.iter().map(|split| cell(split, &|scored| interval(metric(scored))));
     let sizes = splits.iter().map(|split| cell(split, &|scored| count(scored.images)));
-    std::iter::once(name).chain(values).chain(sizes).collect()
+    values.chain(sizes).collect()
 }
 
 /// Whether published figures speak of the photographs and labels that were scored here: an evaluation names neither, so
@@ -118,30 +149,27 @@ fn published_rows(table: &mut Table, splits: &BTreeSet<Split>) {
     }
 }
 
-/// A row a metric, a column a model and split.
-fn metrics(material: &Material) -> String {
-    let mut words = String::new();
-    for split in splits(material).into_iter().rev() {
-        let scored: Vec<(String, &SplitEvaluation)> = material
-            .evaluations
-            .iter()
-            .filter_map(|part| Some((text(&material.name(part)), part.split(split)?)))
-            .collect();
-        let mut head = vec![format!("{split} split")];
-        head.extend(scored.iter().map(|(name, _)| name.clone()));
-        let mut table = Table::with_head(head, 1);
-        for (name, metric) in METRICS {
-            let cells = scored.iter().map(|(_, scored)| interval(metric(scored)));
-            table.row(std::iter::once(name.to_owned()).chain(cells));
-        }
-        words.push_str(&table.render());
-    }
-    words
+/// A table a split.
+fn metrics(material: &Material) -> Vec<Block> {
+    let table = |split: Split| {
+        let models = material.evaluations.iter().filter_map(|part| {
+            let scored = part.split(split)?;
+            let cells = METRICS.iter().map(|(_, metric)| interval(metric(scored))).collect();
+            Some(Entry { head: text(&material.name(part)), group: part.group.clone(), cells })
+        });
+        let caption = format!("Every metric on the {split} split, with 95% intervals");
+        Block::Table(by_model(
+            &caption,
+            &format!("{split} split"),
+            &METRICS.map(|(name, _)| name),
+            &models.collect::<Vec<_>>(),
+        ))
+    };
+    splits(material).into_iter().rev().map(table).collect()
 }
 
-fn reading(material: &Material) -> String {
-    let mut words = String::from("How to read these numbers:\n\n");
-    for sentence in [
+fn reading(material: &Material) -> [Block; 2] {
+    let mut sentences = [
         "**Exact match** (subset accuracy): the share of photographs whose labels are *all* right. This is the headline \
          figure, and what papers on multi-label leaf data often call accuracy.",
         "**Hamming accuracy**: the share of single label decisions that are right. It is never lower and mostly much \
@@ -150,17 +178,17 @@ fn reading(material: &Material) -> String {
          mean over photographs. An undefined F1 is 0; no label against no answer is 1 in samples F1.",
         "**mAP**: mean over labels of average precision, which needs no threshold.",
         "The kept **epoch was chosen on val** by exact match, so val figures flatter the model; test was not looked at.",
-    ] {
-        let _ = writeln!(words, "- {sentence}");
-    }
+    ]
+    .map(str::to_owned)
+    .to_vec();
     let settings: BTreeSet<(String, u64)> =
         material.evaluations.iter().map(|part| (part.content.threshold.to_string(), part.content.resamples)).collect();
     for (threshold, resamples) in settings {
-        let _ = writeln!(
-            words,
-            "- A label counts as present at a probability of {threshold} or more. Brackets are 95% percentile bootstrap \
-             intervals, {resamples} resamples over photographs.",
-        );
+        sentences.push(format!(
+            "A label counts as present at a probability of {threshold} or more. Brackets are 95% percentile bootstrap \
+             intervals, {resamples} {} over photographs.",
+            plural(resamples, "resample", "resamples")
+        ));
     }
-    words
+    [Block::text("How to read these numbers:"), Block::List(sentences)]
 }

@@ -1,22 +1,24 @@
 //! The top of the page: the [`notice`] of a synthetic data set and the [`paragraph`] with the headline number.
 
-use super::markdown::{codes, count, counted, interval, number, text};
+use super::document::Block;
 use super::material::{Material, Model, Part};
+use super::words::{codes, count, counted, interval, number, plural, text};
 use plantpipe_stage::format::{Evaluation, Split};
 use std::fmt::Write;
 
 /// Said before anything else where photographs are drawn by a program; else nothing.
-pub(super) fn notice(material: &Material) -> String {
-    if !material.synthetic() {
-        return String::new();
-    }
-    "> [!WARNING]\n> **Synthetic data: these photographs are drawn by a program.** The numbers below show that the \
-     pipeline works from end to end; nothing here speaks of real leaves.\n\n"
-        .to_owned()
+pub(super) fn notice(material: &Material) -> Option<Block> {
+    material.synthetic().then(|| {
+        Block::Warning(
+            "**Synthetic data: these photographs are drawn by a program.** The numbers below show that the pipeline \
+             works from end to end; nothing here speaks of real leaves."
+                .to_owned(),
+        )
+    })
 }
 
 /// The experiment in a few sentences.
-pub(super) fn paragraph(material: &Material) -> String {
+pub(super) fn paragraph(material: &Material) -> Block {
     let mut words = data(material);
     match headline(material) {
         Some(evaluation) => words.push_str(&result(material, evaluation)),
@@ -25,7 +27,7 @@ pub(super) fn paragraph(material: &Material) -> String {
             let _ = write!(words, "{} trained; none was evaluated.", models(material.models.len()));
         }
     }
-    format!("{}\n\n", words.trim_end())
+    Block::Text(words)
 }
 
 /// The evaluation to speak of first: of several, the one with the best exact match on val, or the first where none
@@ -51,7 +53,10 @@ fn data(material: &Material) -> String {
         let name = found.name.as_ref().map_or("The data set".to_owned(), |name| format!("**{}**", text(name)));
         let splits: Vec<String> =
             found.splits.iter().map(|split| format!("{} {}", count(split.images), split.split)).collect();
-        let kind = if found.synthetic { "synthetic photographs" } else { "photographs" };
+        // `480 train + 1 test photographs`: the noun goes with the sum.
+        let images = found.splits.iter().map(|split| split.images).sum();
+        let synthetic = if found.synthetic { "synthetic " } else { "" };
+        let kind = format!("{synthetic}{}", plural(images, "photograph", "photographs"));
         let _ = write!(
             words,
             "{name} holds {} labelled {kind} with {}. ",
@@ -84,11 +89,12 @@ fn result(material: &Material, evaluation: &Part<Evaluation>) -> String {
         Split::Train => " **These are the photographs it learnt from, so the figure says little about new ones.**",
     };
     format!(
-        "{subject} gets **every label right on {} of the {} {} photographs** (exact match at threshold {}, 95% \
+        "{subject} gets **every label right on {} of the {} {} {}** (exact match at threshold {}, 95% \
          interval in brackets). Always answering {}, the commonest label set of the train split, gets {}{apart}.{not_test}",
         interval(&scored.exact_match),
         count(scored.images),
         scored.split,
+        plural(scored.images, "photograph", "photographs"),
         evaluation.content.threshold,
         codes(&baseline.answer),
         interval(&baseline.exact_match),

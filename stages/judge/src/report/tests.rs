@@ -1,5 +1,9 @@
 //! `report` from hand-made artifacts to the page.
 
+mod browser;
+mod elements;
+mod groups;
+mod html;
 mod world;
 
 use super::published;

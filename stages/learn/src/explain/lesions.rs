@@ -1,8 +1,8 @@
 //! How well a map meets the lesions: [`overlap`] of one map, [`summary`] over many.
 
 use super::gradcam::Map;
-use plantpipe_pixels::{RgbImage, decode};
-use plantpipe_stage::format::{CamMap, LesionSummary, mask_file};
+use plantpipe_pixels::{RgbImage, decode, square};
+use plantpipe_stage::format::{CamMap, Fit, LesionSummary, mask_file};
 use plantpipe_stage::{IoContext, Result};
 use std::path::Path;
 
@@ -15,17 +15,22 @@ pub(super) struct Overlap {
     pub(super) area: Option<f64>,
 }
 
-/// Measures a map, at the photograph's size, against the mask of its photograph and label, if there is one.
+/// Measures a map, at the photograph's size, against the mask of its photograph and label, if there is one; a mask is as
+/// large as the photograph was before it was made ready, and goes the same way.
 ///
 /// # Errors
 /// A mask that cannot be read or decoded.
-pub(super) fn overlap(map: &Map, masks: &Path, id: &str, label: &str) -> Result<Overlap> {
+pub(super) fn overlap(map: &Map, masks: &Path, id: &str, label: &str, fit: Fit) -> Result<Overlap> {
     let path = masks.join(mask_file(id, label));
     if !path.is_file() {
         return Ok(Overlap::default());
     }
     let mask = decode(&std::fs::read(&path).io("read", &path)?, &path)?;
-    Ok(measure(map, &mask))
+    Ok(match fit {
+        // The mask's own pixels are looked up: nothing is resampled.
+        Fit::Squash => measure(map, &mask),
+        Fit::Crop | Fit::Pad => measure(map, &square(&mask, map.width as u32, fit)),
+    })
 }
 
 fn measure(map: &Map, mask: &RgbImage) -> Overlap {
@@ -79,6 +84,20 @@ mod tests {
         // Of a sum of 2, the right half holds 0.5.
         for width in [2, 4, 8] {
             assert_eq!(measure(&map(MAP), &mask(width)), Overlap { share: Some(0.25), area: Some(0.5) });
+        }
+    }
+
+    #[test]
+    fn a_mask_is_fitted_as_its_photograph_was() {
+        // A wide photograph, 8 x 4, with a lesion in its right quarter; the map sees squares of 4 x 4.
+        let folder = tempfile::tempdir().expect("a folder");
+        let mask = RgbImage::from_fn(8, 4, |x, _| Rgb([if x >= 6 { 255 } else { 0 }; 3]));
+        let bytes = plantpipe_pixels::encode_png(&mask).expect("encodes");
+        std::fs::write(folder.path().join(mask_file("a", "rust")), bytes).expect("writes");
+        let even = Map { width: 4, height: 4, values: vec![1.0; 16] };
+        for (fit, area) in [(Fit::Squash, 0.25), (Fit::Crop, 0.0), (Fit::Pad, 0.125)] {
+            let found = overlap(&even, folder.path(), "a", "rust", fit).expect("reads");
+            assert_eq!(found, Overlap { share: Some(area), area: Some(area) }, "{fit:?}");
         }
     }
 

@@ -202,7 +202,7 @@ impl Artist<'_> {
             let file = format!("{MAPS}/{}.{name}.png", sample.id);
             self.write(&file, &encode_grey_png(&view.map.grey())?)?;
             let overlap = match self.masks {
-                Some(masks) => overlap(&view.map, masks, &sample.id, name)?,
+                Some(masks) => overlap(&view.map, masks, &sample.id, name, self.photos.ready.fit)?,
                 None => Overlap::default(),
             };
             maps.push(CamMap {

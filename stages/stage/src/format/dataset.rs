@@ -117,8 +117,9 @@ impl Columns {
 }
 
 impl LabelTable {
-    /// Reads a table: a column of images, and either one of labels (separated by spaces, `;` or `|`) or one 0/1 column a
-    /// label; perhaps a column `split`. CRLF and any row order are welcome.
+    /// Reads a table: a column of images, and either one of labels or one 0/1 column a label; perhaps a column `split`.
+    /// Labels of a cell are separated by `;` or `|` where the table has these, else by spaces. CRLF and any row order are
+    /// welcome.
     ///
     /// # Errors
     /// A missing file or column, an empty name or label cell, a cell that is neither 0 nor 1, a name twice, a name that
@@ -130,13 +131,15 @@ impl LabelTable {
             let found = header.iter().collect::<Vec<_>>().join(",");
             Error::at(path, format!("no label table: its columns are `{found}`")).hint(FORMS)
         })?;
+        let records: Vec<csv::StringRecord> =
+            reader.records().collect::<Result<_, _>>().map_err(|error| Error::at(path, error))?;
+        let mark = separator(&columns, &records).map_err(|what| Error::at(path, what).hint(FORMS))?;
         let mut seen = BTreeMap::new();
         let mut rows = Vec::new();
-        for record in reader.records() {
-            let record = record.map_err(|error| Error::at(path, error))?;
+        for record in records {
             let line = record.position().map_or(0, csv::Position::line);
-            let row =
-                row(&record, &columns).map_err(|what| Error::at(path, format!("line {line}: {what}")).hint(FORMS))?;
+            let row = row(&record, &columns, mark)
+                .map_err(|what| Error::at(path, format!("line {line}: {what}")).hint(FORMS))?;
             if let Some(first) = seen.insert(row.image.clone(), line) {
                 let what = format!("line {line}: `{}` stands there twice, first on line {first}", row.image);
                 return Err(Error::at(path, what));
@@ -155,7 +158,7 @@ impl LabelTable {
             // Numbers of any sort beside an image column: perhaps labels, perhaps not; a look at the first row tells.
             Some(columns @ Columns { labels: LabelColumns::OneHot(_), .. }) => {
                 let first = reader(path).ok().and_then(|mut reader| reader.records().next()?.ok());
-                first.is_some_and(|record| row(&record, &columns).is_err())
+                first.is_some_and(|record| row(&record, &columns, None).is_err())
             }
             Some(_) => false,
         })
@@ -175,8 +178,45 @@ fn reader(path: &Path) -> Result<csv::Reader<std::fs::File>> {
     csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).io("read", path)
 }
 
+/// What separates the labels of a table's cells; none: spaces.
+fn separator(columns: &Columns, records: &[csv::StringRecord]) -> Result<Option<char>, String> {
+    let LabelColumns::Names(at) = columns.labels else { return Ok(None) };
+    let used = |mark: char| records.iter().any(|record| record.get(at).is_some_and(|cell| cell.contains(mark)));
+    match (used(';'), used('|')) {
+        (true, true) => Err("labels are separated by `;` here and by `|` there".to_owned()),
+        (true, false) => Ok(Some(';')),
+        (false, true) => Ok(Some('|')),
+        (false, false) => Ok(None),
+    }
+}
+
+/// A label as it is used: white space within becomes `_`, for labels are listed with spaces between them.
+///
+/// # Errors
+/// Nothing at all, or a character that no file name can have.
+pub fn label_name(text: &str) -> Result<String, String> {
+    let name = text.split_whitespace().collect::<Vec<_>>().join("_");
+    match name.chars().find(|letter| matches!(letter, '/' | '\\') || letter.is_control()) {
+        Some(letter) => Err(format!("the label `{text}` holds {letter:?}, which no file name can have")),
+        None if name.is_empty() => Err("a label has no name".to_owned()),
+        None => Ok(name),
+    }
+}
+
+/// The labels of a cell.
+fn listed(cell: &str, mark: Option<char>) -> Result<Vec<String>, String> {
+    if let Some(mark) = mark {
+        return cell.split(mark).filter(|label| !label.trim().is_empty()).map(label_name).collect();
+    }
+    // `rust, scab` is a list, but the comma of `Pepper,_bell` belongs to its name.
+    if cell.split_whitespace().any(|label| label.ends_with(',')) {
+        return Err(format!("`{cell}` separates labels by commas"));
+    }
+    cell.split_whitespace().map(label_name).collect()
+}
+
 /// A record as a row, or what is wrong with it.
-fn row(record: &csv::StringRecord, columns: &Columns) -> Result<LabelRow, String> {
+fn row(record: &csv::StringRecord, columns: &Columns, mark: Option<char>) -> Result<LabelRow, String> {
     let cell = |at: usize| record.get(at).unwrap_or_default();
     let image = cell(columns.image).replace('\\', "/");
     let leads_out = |part: &str| part.is_empty() || part.starts_with('.');
@@ -184,15 +224,12 @@ fn row(record: &csv::StringRecord, columns: &Columns) -> Result<LabelRow, String
         return Err(format!("`{image}` is not a file name"));
     }
     let mut labels: Vec<String> = match &columns.labels {
-        LabelColumns::Names(at) => {
-            let words = cell(*at).split(|c: char| c.is_whitespace() || matches!(c, ';' | '|'));
-            words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
-        }
+        LabelColumns::Names(at) => listed(cell(*at), mark)?,
         LabelColumns::OneHot(labels) => {
             let mut carried = Vec::new();
             for (at, label) in labels {
                 match cell(*at).parse::<f64>() {
-                    Ok(1.0) => carried.push(label.replace(char::is_whitespace, "_")),
+                    Ok(1.0) => carried.push(label_name(label)?),
                     Ok(0.0) => {}
                     _ => return Err(format!("`{}` in the column `{label}` is neither 0 nor 1", cell(*at))),
                 }
@@ -257,6 +294,8 @@ mod tests {
         ] {
             assert_eq!(read(text).expect(text), rows, "{text}");
         }
+        assert_eq!(read("image,labels\na,leaf spot;rust\n").expect("reads"), [row("a", "leaf_spot+rust")]);
+        assert_eq!(read("image,labels\na,\"Pepper,_bell\"\n").expect("reads"), [row("a", "Pepper,_bell")]);
         assert_eq!(read("image,leaf spot\na,1\nb,0\n").expect("reads"), [row("a", "leaf_spot"), row("b", "")]);
         assert_eq!(read("image,label,split\na,x,valid\n").expect("reads")[0].2, Some(Split::Val));
         assert_eq!(read("image,label\ntrain/a.jpg,x\n").expect("reads"), [row("train/a.jpg", "x")]);
@@ -271,6 +310,9 @@ mod tests {
             ("image,labels\n../a.jpg,x\n", "t.csv: line 2: `../a.jpg` is not a file name"),
             ("image,labels\na,x\n,x\n", "t.csv: line 3: `` is not a file name"),
             ("image,labels\na,x\na,y\n", "t.csv: line 3: `a` stands there twice, first on line 2"),
+            ("image,labels\na,\"rust, scab\"\n", "t.csv: line 2: `rust, scab` separates labels by commas"),
+            ("image,labels\na,x;y\nb,x|y\n", "t.csv: labels are separated by `;` here and by `|` there"),
+            ("image,labels\na,x/y\n", "t.csv: line 2: the label `x/y` holds '/', which no file name can have"),
             ("image,rust\na,0.5\n", "t.csv: line 2: `0.5` in the column `rust` is neither 0 nor 1"),
             ("image,labels,split\na,x,dev\n", "t.csv: line 2: unknown split `dev` of `a`"),
         ] {

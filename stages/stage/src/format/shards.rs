@@ -69,7 +69,7 @@ impl ShardWriter {
     /// Adds a photograph (JPEG bytes) with its targets.
     ///
     /// # Errors
-    /// A failed write; an id that does not fit a tar header (97 bytes with the extension).
+    /// A failed write.
     pub fn add(&mut self, id: &str, split: Split, jpeg: &[u8], targets: &[u8]) -> Result<()> {
         let hash = blake3::hash(id.as_bytes());
         let number = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("32 bytes hold 8")) % self.shards;
@@ -83,10 +83,10 @@ impl ShardWriter {
         let names: Vec<&str> =
             self.labels.iter().zip(targets).filter(|(_, on)| **on == 1).map(|(name, _)| name.as_str()).collect();
         let json = serde_json::json!({ "id": id, "split": split, "labels": names, "targets": targets }).to_string();
-        let offset = *end + BLOCK;
-        for (extension, bytes) in [("jpg", jpeg), ("json", json.as_bytes())] {
-            *end += member(file, &format!("{id}.{extension}"), bytes).io("write", &path)?;
-        }
+        let start = *end;
+        let before = member(file, &format!("{id}.jpg"), jpeg, end).io("write", &path)?;
+        member(file, &format!("{id}.json"), json.as_bytes(), end).io("write", &path)?;
+        let offset = start + before;
         self.samples.push(Sample {
             id: id.to_owned(),
             split,
@@ -115,12 +115,38 @@ impl ShardWriter {
 
 const BLOCK: u64 = 512;
 
-/// Appends a ustar member; returns the bytes written. (Twelve header fields, all constant but three: a tar crate would
-/// have to be told each of them too, and does not say where the data begins.)
-fn member(file: &mut File, name: &str, bytes: &[u8]) -> std::io::Result<u64> {
-    if name.len() > 100 {
-        return Err(std::io::Error::other(format!("the name `{name}` is longer than a tar header's 100 bytes")));
+/// Appends a member, and a pax record before it where the name is longer than a header's 100 bytes; moves `end` behind
+/// it, and returns how many bytes stand before the content. (Twelve header fields, all constant but three: a tar crate
+/// would have to be told each of them too, and does not say where the content begins.)
+fn member(file: &mut File, name: &str, bytes: &[u8], end: &mut u64) -> std::io::Result<u64> {
+    let start = *end;
+    if name.len() > LONGEST {
+        entry(file, b'x', "pax", pax("path", name).as_bytes(), end)?;
     }
+    let mut cut = name.len().min(LONGEST);
+    while !name.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    entry(file, b'0', &name[..cut], bytes, end)?;
+    let padded = (bytes.len() as u64).next_multiple_of(BLOCK);
+    Ok(*end - padded - start)
+}
+
+/// The longest name that a ustar header holds, bytes.
+const LONGEST: usize = 100;
+
+/// A pax record, which begins with its own length in bytes: `18 path=a/b/c.jpg`.
+fn pax(key: &str, value: &str) -> String {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    format!("{length} {key}={value}\n")
+}
+
+/// Appends a ustar header of a type with its content, padded to whole blocks.
+fn entry(file: &mut File, sort: u8, name: &str, bytes: &[u8], end: &mut u64) -> std::io::Result<()> {
     let mut header = [0u8; BLOCK as usize];
     let mut put = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
     put(0, name.as_bytes());
@@ -130,16 +156,17 @@ fn member(file: &mut File, name: &str, bytes: &[u8]) -> std::io::Result<u64> {
     put(124, format!("{:011o}\0", bytes.len()).as_bytes());
     put(136, b"00000000000\0");
     put(148, b"        ");
-    put(156, b"0");
+    put(156, &[sort]);
     put(257, b"ustar\0");
     put(263, b"00");
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     file.write_all(&header)?;
     file.write_all(bytes)?;
-    let padding = (BLOCK - bytes.len() as u64 % BLOCK) % BLOCK;
-    file.write_all(&vec![0; padding as usize])?;
-    Ok(BLOCK + bytes.len() as u64 + padding)
+    let padded = (bytes.len() as u64).next_multiple_of(BLOCK);
+    file.write_all(&vec![0; (padded - bytes.len() as u64) as usize])?;
+    *end += BLOCK + padded;
+    Ok(())
 }
 
 /// Reads samples of a folder of shards, in any order, from any thread.
@@ -205,6 +232,26 @@ mod tests {
         assert_eq!(members[0].1, [1; 513]);
         let json: serde_json::Value = serde_json::from_slice(&members[3].1).expect("json");
         assert_eq!(json["labels"], serde_json::json!(["rust", "scab"]));
+    }
+
+    #[test]
+    fn a_name_longer_than_a_header_is_whole_for_a_tar_tool_and_for_the_index() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        for length in [95, 96, 97, 150, 989, 993] {
+            let id = "ä".repeat(length / 2) + &"x".repeat(length % 2);
+            let mut writer = ShardWriter::new(folder.path(), ready(), vec!["rust".into()], 1);
+            writer.add("a", Split::Train, &[1; 700], &[1]).expect("adds");
+            writer.add(&id, Split::Train, &[2; 1024], &[1]).expect("adds");
+            writer.finish().expect("finishes");
+            let mut archive = tar::Archive::new(File::open(folder.path().join("train-000.tar")).expect("opens"));
+            let entries = archive.entries().expect("entries");
+            let names: Vec<String> =
+                entries.map(|entry| entry.expect("entry").path().expect("path").display().to_string()).collect();
+            assert_eq!(names, ["a.jpg", "a.json", &format!("{id}.jpg"), &format!("{id}.json")], "{length}");
+            let reader = ShardReader::open(folder.path()).expect("opens");
+            let sample = reader.index.samples.iter().find(|sample| sample.id == id).expect("there");
+            assert_eq!(reader.read(sample).expect("reads"), [2; 1024]);
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Hand-made artifacts for the report's tests: [`World`].
 
+use super::elements::elements;
 use crate::report::REPORT;
 use crate::tests::{action, artifact, run};
 use plantpipe_stage::Action;
 use plantpipe_stage::format::{
-    Analysis, Ancestor, Baseline, CamMap, CamPanel, Cams, Combination, Edge, Epoch, Evaluation, Fit, ImagesCard,
-    Interval, JsonFormat, LabelEvaluation, LesionSummary, Lineage, ModelCard, Picture, Preprocessing, Split,
-    SplitAnalysis, SplitEvaluation, write_history,
+    Analysis, Ancestor, Baseline, CamMap, CamPanel, Cams, Combination, DuplicateGroup, DuplicateImage, Duplicates,
+    Edge, Epoch, Evaluation, Fit, ImagesCard, Interval, JsonFormat, LabelEvaluation, LesionSummary, Lineage, ModelCard,
+    Picture, Preprocessing, Split, SplitAnalysis, SplitEvaluation, write_history,
 };
 use std::collections::BTreeMap;
 
@@ -121,8 +122,12 @@ impl World {
     }
 
     pub(super) fn add_cams(&mut self, model: &str, panels: usize, lesions: Option<LesionSummary>) {
-        self.stage("explain", "explain", &[("model", model), ("shards", "dataset")]);
-        self.give("explanations", "explain");
+        self.add_cams_as("explain", model, panels, lesions);
+    }
+
+    pub(super) fn add_cams_as(&mut self, stage: &str, model: &str, panels: usize, lesions: Option<LesionSummary>) {
+        self.stage(stage, "explain", &[("model", model), ("shards", "dataset")]);
+        self.give("explanations", stage);
         let panel = |number: usize| CamPanel {
             image: format!("leaf{number}"),
             split: Split::Test,
@@ -138,10 +143,59 @@ impl World {
         };
         let panels: Vec<CamPanel> = (0..panels).map(panel).collect();
         for panel in &panels {
-            self.file(&format!("explain/{}", panel.file));
+            self.file(&format!("{stage}/{}", panel.file));
         }
         let cams = Cams { schema: Cams::SCHEMA, method: "Grad-CAM".into(), layer: "layer4".into(), panels, lesions };
-        cams.write(&self.folder.path().join("explain")).expect("writes");
+        cams.write(&self.folder.path().join(stage)).expect("writes");
+    }
+
+    /// Two groups of two, of 40 photographs; the second crosses splits and conflicts.
+    pub(super) fn add_duplicates(&mut self) {
+        self.stage("twins", "dedup", &[("dataset", "dataset")]);
+        self.give("duplicates", "twins");
+        let image = |image: &str, split, labels: &[&str]| DuplicateImage {
+            image: image.into(),
+            split: Some(split),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+        };
+        let agreeing = [image("a", Split::Train, &["scab"]), image("b", Split::Train, &["scab"])];
+        let conflicting = [image("c", Split::Train, &["rust"]), image("d", Split::Test, &[])];
+        let group = |images: [DuplicateImage; 2], distance, wrong| DuplicateGroup {
+            images: images.to_vec(),
+            distance,
+            conflict: wrong,
+            crosses_splits: wrong,
+        };
+        let duplicates = Duplicates {
+            schema: Duplicates::SCHEMA,
+            photographs: 40,
+            groups: vec![group(agreeing, 0, false), group(conflicting, 3, true)],
+            pictures: vec![Picture { file: "groups.jpg".into(), caption: "The groups".into() }],
+        };
+        duplicates.write(&self.folder.path().join("twins")).expect("writes");
+        self.file("twins/groups.jpg");
+    }
+
+    pub(super) fn change_evaluation(&self, stage: &str, change: impl Fn(&mut Evaluation)) {
+        let folder = self.folder.path().join(stage);
+        let mut evaluation = Evaluation::read(&folder).expect("reads");
+        change(&mut evaluation);
+        evaluation.write(&folder).expect("writes");
+    }
+
+    pub(super) fn change_cams(&self, stage: &str, change: impl Fn(&mut Cams)) {
+        let folder = self.folder.path().join(stage);
+        let mut cams = Cams::read(&folder).expect("reads");
+        change(&mut cams);
+        cams.write(&folder).expect("writes");
+    }
+
+    /// Runs the report and reads the other page, which must be well-formed.
+    pub(super) fn html(&self) -> String {
+        run(&REPORT, &self.action).expect("reports");
+        let page = std::fs::read_to_string(self.action.scratch.join("report/report.html")).expect("reads");
+        elements(&page);
+        page
     }
 
     /// Runs the report; every picture it shows must lie beside it.
