@@ -4,7 +4,7 @@ use crate::document::{self, Entry, Node, Table, Value};
 use crate::matrix::{self, Declared, Instance};
 use crate::params::{self, Params};
 use crate::registry::Registry;
-use crate::text::{Diagnostic, Origin, Span, Spanned, Text};
+use crate::text::{Diagnostic, Origin, Span, Spanned, Text, nearest};
 use plantpipe_stage::{Arity, InputSpec, Kind, OutputSpec, Reads};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,7 +123,10 @@ fn profile(mut profiles: Table, name: &str) -> Result<Table> {
         let text = Text { name: "--profile".to_owned(), content: name.to_owned(), origin: Origin::CommandLine };
         Span { text: Arc::new(text), range: 0..name.len() }
     };
-    let entry = profiles.take(name).ok_or_else(|| Diagnostic::unknown(&word(), "profile", name, profiles.keys()))?;
+    let entry = profiles.take(name).ok_or_else(|| {
+        let unknown = Diagnostic::unknown(&word(), "profile", name, profiles.keys());
+        if profiles.entries.is_empty() { unknown.hint("this pipeline file has no profiles") } else { unknown }
+    })?;
     into_table(entry.node, "a profile")
 }
 
@@ -160,9 +163,12 @@ fn lower(
             return Err(Diagnostic::new(&name.span, message, "give one of them another name"));
         }
     }
+    let has_kind = |entry: &&Entry| matches!(&entry.node.value, Value::Table(table) if table.get("kind").is_some());
+    let known: Vec<String> = stages.entries.iter().filter(has_kind).map(|entry| entry.key.clone()).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let stages: Vec<Stage> = matrix::expand(stages, |name| registry.kind(name))?
         .into_iter()
-        .map(|declared| stage(declared, seed, &mut sources, folders, registry))
+        .map(|declared| stage(declared, &known, seed, &mut sources, folders, registry))
         .collect::<Result<_>>()?;
     Ok(Pipeline { name: name.value, seed, profile: overrides.profile.map(str::to_owned), sources, stages })
 }
@@ -207,6 +213,7 @@ fn elsewhere(mut table: Table, name: &Spanned<String>) -> Result<(Spanned<String
 
 fn stage(
     declared: Declared,
+    known: &[&str],
     seed: u64,
     sources: &mut Vec<Source>,
     folders: &Folders<'_>,
@@ -215,7 +222,8 @@ fn stage(
     let Declared { name, instance, mut table } = declared;
     let kind = table.take("kind").ok_or_else(|| {
         let message = format!("stage `{}` has no `kind`", name.value);
-        Diagnostic::new(&name.span, message, "is the name right?")
+        let near = nearest(&name.value, known).map(|near| format!("did you mean `{near}`?"));
+        Diagnostic::new(&name.span, message, near.unwrap_or_else(|| "is the name right?".to_owned()))
     })?;
     let kind = into_string(kind.node, "kind")?;
     let kind = registry

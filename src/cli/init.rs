@@ -63,9 +63,16 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize().map_err(|_| Error::usage(format!("there is no {}", path.display())))
 }
 
-/// A path as the file names it: relative to the file where it lies below it.
+/// A path as the file names it: relative where it lies below the file's folder or beside it.
 fn shown(path: &Path, folder: &Path) -> String {
-    path.strip_prefix(folder).unwrap_or(path).display().to_string()
+    if let Ok(below) = path.strip_prefix(folder) {
+        return below.display().to_string();
+    }
+    // Beside the file's folder: a path that travels with both.
+    match folder.parent().and_then(|parent| path.strip_prefix(parent).ok()) {
+        Some(beside) if folder.parent() != Some(Path::new("/")) => Path::new("..").join(beside).display().to_string(),
+        _ => path.display().to_string(),
+    }
 }
 
 /// The folder's name, as a pipeline can be called.
@@ -217,7 +224,11 @@ impl Page<'_> {
             ),
         });
         lines.push(format!("written  {}", file.display()));
-        lines.push("next     plantpipe run -n, to see what would run; plantpipe run, to run it".to_owned());
+        let place = match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => format!(" -C {}", folder.display()),
+            None => String::new(),
+        };
+        lines.push(format!("next     plantpipe run{place} -n, to see what would run; plantpipe run{place}, to run it"));
         lines.join("\n")
     }
 }

@@ -160,22 +160,24 @@ fn model(project: &mut Project, id: StageId, global: &Global) -> Result<Artifact
         let stage = project.graph.stage(id);
         (stage.name.value.clone(), stage.outputs[0].name.clone())
     };
+    let profile = project.profile().map(|profile| format!(" --profile {profile}")).unwrap_or_default();
     let last = project.cache.last(project.profile(), &name).done.and_then(|key| project.cache.record(key));
     let digest = last.and_then(|record| record.outputs.get(&output).copied());
     let Some(digest) = digest else {
-        let run = project.profile().map(|profile| format!(" --profile {profile}")).unwrap_or_default();
         return Err(Error::failed(format!("stage `{name}` has not run here: there is no model yet"))
-            .hint(format!("train it: plantpipe run {name}{run}")));
+            .hint(format!("train it: plantpipe run {name}{profile}")));
     };
     if project.cache.presence(digest)? != Presence::Intact {
         return Err(Error::failed(format!("the model of stage `{name}` is gone from the cache, or was altered"))
-            .hint(format!("make it again: plantpipe run {name}")));
+            .hint(format!("make it again: plantpipe run {name}{profile}")));
     }
     let above = project.graph.with_ancestors(&[id]);
     let state = assess_all(project, &above)?.into_iter().find(|(known, _)| *known == id).map(|(_, found)| found.state);
     if state.is_some_and(|state| state != State::Fresh) && global.verbosity() > Verbosity::Quiet && !global.json {
         let state = state.map_or("", State::word);
-        complain(&format!("note: {name} is {state} by now: this is the model of its last run (plantpipe why {name})"));
+        complain(&format!(
+            "note: {name} is {state} by now: this is the model of its last run (plantpipe why {name}{profile})"
+        ));
     }
     Ok(Artifact { name, path: project.cache.object(digest), digest: digest.to_string() })
 }
@@ -230,8 +232,10 @@ fn failed(path: &Path) -> Result<Vec<Failed>> {
 
 fn document(answers: &Answers, failed: &[Failed]) -> serde_json::Value {
     let row = |row: &Answer| {
-        let probabilities: BTreeMap<&String, f32> =
-            answers.labels.iter().zip(row.probabilities.iter().copied()).collect();
+        // As the CSV spells them: the shortest that reads back as the same 32 bits.
+        let number = |probability: &f32| probability.to_string().parse::<f64>().expect("a float's text is a float");
+        let probabilities: BTreeMap<&String, f64> =
+            answers.labels.iter().zip(row.probabilities.iter().map(number)).collect();
         json!({ "image": row.image, "probabilities": probabilities, "predicted": row.predicted })
     };
     let failed = failed.iter().map(|failed| json!({ "image": failed.name, "error": failed.message }));

@@ -50,7 +50,10 @@ impl Status {
         let mut text = String::new();
         for row in rows {
             let Some(at) = row.stage else {
-                text.push_str(&format!("{:<11}{}\n", "", row.name));
+                let instances = || stages.iter().filter(|(stage, _)| stage.group() == Some(&row.name));
+                let fresh = instances().filter(|(_, assessment)| assessment.state == State::Fresh).count();
+                let count = format!("{fresh} of {} fresh", instances().count());
+                text.push_str(&format!("{:<11}{:<names$}  {:<kinds$}  {count}\n", "", row.name, ""));
                 continue;
             };
             let (stage, assessment) = stages[at];

@@ -89,6 +89,7 @@ fn set_overrides_one_value_with_its_type_or_as_a_string() {
     let ended = world.go(&["status", "-S", "stages.fisrt.rate=1"]);
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("stage `fisrt` has no `kind`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("did you mean `first`?"), "{}", ended.stderr);
 }
 
 #[test]

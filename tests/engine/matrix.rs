@@ -103,10 +103,10 @@ fn instances_are_shown_in_their_groups() {
     let text = world.ok(&["status"]).stdout;
     assert_eq!(
         text,
-        "           train
+        "           train           2 of 2 fresh
 fresh        @a-0.5  copy
 fresh        @b-0.5  copy
-           score
+           score           0 of 2 fresh
 never run    @a-0.5  copy
 never run    @b-0.5  copy
 blocked    all       join  score@a-0.5 will run first
