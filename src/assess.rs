@@ -7,9 +7,10 @@ use crate::cache::records::{Outputs, Record};
 use crate::cache::scan::Snapshot;
 use crate::error::{Error, Result};
 use crate::graph::{Origin, SourceId, StageId};
-use crate::pipeline::{Location, Remote};
+use crate::pipeline::Location;
 use crate::project::Project;
 use crate::recipe::{Key, Recipe};
+use crate::sources;
 use plantpipe_stage::format::{Ancestor, Edge, Lineage};
 use plantpipe_stage::{Artifact, Reads};
 use serde::Serialize;
@@ -127,23 +128,11 @@ pub fn locate(project: &Project, id: SourceId) -> Result<PathBuf> {
         Location::Path(path) if path.exists() => Ok(path.clone()),
         Location::Path(path) => Err(Error::failed(format!("source `{name}`: there is no {}", path.display()))
             .hint(format!("say where it lies: --set sources.{name}=PATH"))),
-        Location::Remote(remote) => remote_path(project, remote).ok_or_else(|| {
+        Location::Remote(remote) => sources::path(project, remote).ok_or_else(|| {
             Error::failed(format!("source `{name}`: {} is not on this machine yet", remote.url))
                 .hint(format!("run downloads it; or say where it lies: --set sources.{name}=PATH"))
         }),
     }
-}
-
-/// Where a downloaded source lies, once it has come.
-#[cfg(feature = "download")]
-fn remote_path(project: &Project, remote: &Remote) -> Option<PathBuf> {
-    Some(remote.path(&project.cache)).filter(|path| path.exists())
-}
-
-/// Built without downloads, nothing has come.
-#[cfg(not(feature = "download"))]
-fn remote_path(_: &Project, _: &Remote) -> Option<PathBuf> {
-    None
 }
 
 /// Builds the recipe from what is there now.

@@ -85,6 +85,11 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
             }
         }
         Event::SourceFetched { source, url } => line(BLUE, "fetch", source, url),
+        Event::SourceKept { source, bytes: size, sha256, seconds } => {
+            let sha256 = &sha256[..12];
+            line(GREEN, "done", source, &format!("{} in {}, sha256 {sha256}...", bytes(*size), duration(*seconds)));
+            hide(bar);
+        }
         Event::StageFresh { stage } if verbose => line(DIM, "fresh", stage, ""),
         Event::StageFresh { .. } => {}
         Event::StageStarted { stage, reasons, .. } => {
@@ -185,9 +190,10 @@ fn forecast(stages: &[Planned]) -> Option<String> {
     Some(text)
 }
 
-/// `640 MB`, `1.3 GB`.
+/// `300 kB`, `640 MB`, `1.3 GB`.
 pub fn bytes(number: u64) -> String {
     match number as f64 / 1e6 {
+        mega if mega < 1.0 => format!("{:.0} kB", mega * 1e3),
         mega if mega < 1000.0 => format!("{mega:.0} MB"),
         mega => format!("{:.1} GB", mega / 1e3),
     }

@@ -17,6 +17,13 @@ pub enum Event {
         source: String,
         url: String,
     },
+    /// It is here, and what it should be.
+    SourceKept {
+        source: String,
+        bytes: u64,
+        sha256: String,
+        seconds: f64,
+    },
     /// What is not fresh, in order.
     RunPlanned {
         stages: Vec<Planned>,

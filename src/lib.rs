@@ -4,6 +4,9 @@
 //! -> [`scheduler`] -> [`executor`] -> stage -> [`cache`] (artifact, record); events flow to the [`console`]. Nobody
 //! calls backwards.
 
+// Without downloads, what is told and remembered of them stands idle.
+#![cfg_attr(not(feature = "download"), allow(dead_code))]
+
 mod assess;
 mod cache;
 mod cli;
@@ -18,6 +21,7 @@ mod exec;
 mod executor;
 mod graph;
 mod interrupt;
+mod lock;
 mod matrix;
 mod params;
 mod pipeline;
@@ -27,6 +31,7 @@ mod recipe;
 pub mod registry;
 mod run_record;
 mod scheduler;
+mod sources;
 mod text;
 
 pub use cli::main;

@@ -24,6 +24,8 @@ pub struct Pipeline {
 pub struct Source {
     pub name: Spanned<String>,
     pub location: Location,
+    /// The command line's, where `--set` says any part of it.
+    pub origin: Origin,
 }
 
 /// Where a source lies.
@@ -109,6 +111,10 @@ pub fn parse(
     let mut table = document::parse(text)?;
     let profiles =
         table.take("profiles").map(|entry| into_table(entry.node, "profiles")).transpose()?.unwrap_or_default();
+    for entry in &profiles.entries {
+        // A profile's name becomes part of a file's: that of its lock.
+        plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?;
+    }
     if let Some(name) = overrides.profile {
         table.merge(profile(profiles, name)?)?;
     }
@@ -183,6 +189,9 @@ fn source(entry: Entry, folders: &Folders<'_>) -> Result<Source> {
     if let Some(sha256) = sha256.as_ref().filter(|_| !remote) {
         return Err(Diagnostic::new(&sha256.span, "only what is downloaded has a `sha256`", "this source is a path"));
     }
+    let said_there = |word: &Spanned<String>| word.span.text.origin == Origin::CommandLine;
+    let by_set = said_there(&location) || sha256.as_ref().is_some_and(said_there);
+    let origin = if by_set { Origin::CommandLine } else { Origin::File };
     let location = match (remote, location.span.text.origin) {
         _ if location.value.is_empty() => {
             return Err(Diagnostic::new(&location.span, "a source is a path to a file or folder", "this is empty"));
@@ -191,7 +200,7 @@ fn source(entry: Entry, folders: &Folders<'_>) -> Result<Source> {
         (false, Origin::File) => Location::Path(folders.file.join(location.value)),
         (false, Origin::CommandLine) => Location::Path(folders.current.join(location.value)),
     };
-    Ok(Source { name, location })
+    Ok(Source { name, location, origin })
 }
 
 /// `{ url = "...", sha256 = "..." }`.
@@ -273,7 +282,7 @@ fn files(table: &Table, sources: &mut Vec<Source>, folders: &Folders<'_>) -> Res
         let name = Spanned { value: format!("./{}", path.value), span: path.span.clone() };
         if !sources.iter().any(|source| source.name.value == name.value) {
             let location = Location::Path(folders.file.join(&path.value));
-            sources.push(Source { name: name.clone(), location });
+            sources.push(Source { name: name.clone(), location, origin: Origin::File });
         }
         from.push(name);
     }

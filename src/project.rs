@@ -4,6 +4,7 @@ use crate::cache::Cache;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, StageId};
+use crate::lock::LockFile;
 use crate::pipeline::{self, Folders, Overrides};
 use crate::registry::Registry;
 use crate::text::{Diagnostic, Origin, Span, Text};
@@ -34,6 +35,10 @@ pub struct Project {
     pub root: PathBuf,
     /// True when no file was found and the built-in one is used.
     pub built_in: bool,
+    /// What the sources that lie elsewhere were when they first came, beside the pipeline file.
+    pub lock_file: PathBuf,
+    /// True where `--set` changes anything: such a run may leave entries of the lock file unread, and takes none out.
+    pub changed_by_set: bool,
     pub cache: Cache,
     pub device: Device,
 }
@@ -46,12 +51,15 @@ impl Project {
         if !folder.is_dir() {
             return Err(Error::usage(format!("there is no folder {}", folder.display())));
         }
-        let (text, root, built_in) = find(&folder, request.file)?;
+        let (text, path, built_in) = find(&folder, request.file)?;
+        let root = path.parent().expect("a file has a folder").to_owned();
         let folders = Folders { file: &root, current: &current };
         let pipeline = pipeline::parse(&text, &request.overrides, &folders, &registry)?;
         let graph = Graph::new(pipeline)?;
         let cache = Cache::open(root.join("cache"));
-        Ok(Self { graph, root, built_in, cache, device })
+        let lock_file = LockFile::path(&path, request.overrides.profile);
+        let changed_by_set = !request.overrides.set.is_empty();
+        Ok(Self { graph, root, built_in, lock_file, changed_by_set, cache, device })
     }
 
     /// The stages named on the command line with all they need; all stages when none is named.
@@ -85,6 +93,7 @@ fn current_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|error| Error::failed(format!("cannot tell the current folder: {error}")))
 }
 
+/// The text, the path of its file, and whether it is the built-in one.
 fn find(folder: &Path, file: Option<&Path>) -> Result<(Arc<Text>, PathBuf, bool)> {
     let text = |name: &Path, content: String| {
         Arc::new(Text { name: name.display().to_string(), content, origin: Origin::File })
@@ -94,13 +103,14 @@ fn find(folder: &Path, file: Option<&Path>) -> Result<(Arc<Text>, PathBuf, bool)
         None => match folder.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file()) {
             Some(path) => path,
             None => {
-                return Ok((text(Path::new("built-in pipeline.toml"), BUILT_IN.to_owned()), folder.to_owned(), true));
+                let text = text(Path::new("built-in pipeline.toml"), BUILT_IN.to_owned());
+                return Ok((text, folder.join(FILE), true));
             }
         },
     };
     let content = std::fs::read_to_string(&path)
         .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
     let shown = path.strip_prefix(folder).unwrap_or(&path);
-    let root = path.parent().expect("a file has a folder").to_owned();
-    Ok((text(shown, content), root, false))
+    let text = text(shown, content);
+    Ok((text, path, false))
 }

@@ -1,18 +1,19 @@
 //! The loop: [`run`] takes stages in order, leaves the fresh ones alone, runs the others, and records what they gave.
 
 use crate::assess::{Assessment, Known, Ready, State, assess, assess_all, locate};
+use crate::cache;
 use crate::cache::records::{Last, Outputs, Record, SCHEMA};
 use crate::cache::scan::Scanner;
-use crate::cache::{self, Cache};
 use crate::error::{Error, Result};
 use crate::event::{Event, Planned, SCHEMA_VERSION};
 use crate::executor::Executor;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::interrupt;
-use crate::pipeline::{Location, Remote};
+use crate::pipeline::Location;
 use crate::project::Project;
 use crate::publish;
 use crate::run_record::{RunRecord, StageRun};
+use crate::sources::bring_all;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Outcome, Report};
 use std::time::Instant;
 
@@ -50,9 +51,7 @@ pub fn run(
         profile: project.profile().map(str::to_owned),
         stages: options.stages.len(),
     });
-    for source in elsewhere {
-        download(project, source, options, tell)?;
-    }
+    bring_all(project, &elsewhere, options.offline, tell)?;
     tell(Event::RunPlanned { stages: plan(project, options)? });
     let mut record = RunRecord::new(project, options.threads);
     let result = each_stage(project, options, executor, tell, &mut record);
@@ -68,36 +67,6 @@ pub fn run(
     let fresh = options.stages.len() - ran;
     tell(Event::RunDone { ran, fresh, seconds: started.elapsed().as_secs_f64() });
     Ok(())
-}
-
-/// Brings a source that lies elsewhere, unless it has come before.
-fn download(project: &Project, id: SourceId, options: &Options, tell: &mut dyn FnMut(Event)) -> Result<()> {
-    let source = &project.graph.pipeline.sources[id.0];
-    let (Location::Remote(remote), Err(absent)) = (&source.location, locate(project, id)) else { return Ok(()) };
-    let name = source.name.value.clone();
-    if options.offline {
-        return Err(Error::failed(absent.to_string())
-            .hint(format!("run without --offline, or say where it lies: --set sources.{name}=PATH")));
-    }
-    tell(Event::SourceFetched { source: name.clone(), url: remote.url.clone() });
-    let mut progress = |done, total| {
-        tell(Event::StageProgress { stage: name.clone(), done, total, unit: "bytes".to_owned() });
-    };
-    fetch(&name, remote, &project.cache, &mut progress).map_err(|error| match error {
-        Error::Failed { message, hint } => Error::Failed { message: format!("source `{name}`: {message}"), hint },
-        other => other,
-    })
-}
-
-#[cfg(feature = "download")]
-fn fetch(name: &str, remote: &Remote, cache: &Cache, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
-    crate::download::fetch(name, remote, &remote.path(cache), progress)
-}
-
-#[cfg(not(feature = "download"))]
-fn fetch(name: &str, remote: &Remote, _: &Cache, _: &mut dyn FnMut(u64, u64)) -> Result<()> {
-    Err(Error::failed(format!("this plantpipe was built without downloads, and {} lies elsewhere", remote.url))
-        .hint(format!("download it and say where it lies: --set sources.{name}=PATH")))
 }
 
 /// The sources that stages read.
