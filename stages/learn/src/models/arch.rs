@@ -121,7 +121,6 @@ impl Arch {
     }
 
     /// How many depths there are: the stem, each block, and the head.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked for by training"))]
     pub(crate) fn depths(self) -> usize {
         let blocks = match self.family() {
             Family::ResNet(shape) => shape.blocks.iter().sum(),
