@@ -67,10 +67,7 @@ impl Cache {
         let unreadable = text.lines().count() - read.len();
         let answers: BTreeSet<String> =
             read.iter().filter(|run| keys.contains(&run.key)).map(|run| run.opening.answers.clone()).collect();
-        Openings {
-            runs: read.into_iter().filter(|run| answers.contains(&run.opening.answers)).collect(),
-            unreadable,
-        }
+        Openings { runs: read.into_iter().filter(|run| answers.contains(&run.opening.answers)).collect(), unreadable }
     }
 
     fn openings_path(&self) -> PathBuf {

@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_of_one_split_and_of_no_order() {
-        let row = |image: &str, split, targets: [u8; 2]| MultiHotRow { image: image.into(), split, targets: targets.into() };
+        let row =
+            |image: &str, split, targets: [u8; 2]| MultiHotRow { image: image.into(), split, targets: targets.into() };
         let (a, b) = (row("a", Split::Test, [0, 1]), row("b", Split::Test, [1, 1]));
         let of = |rows: &[&MultiHotRow]| MultiHot {
             labels: vec!["rust".into(), "scab".into()],
