@@ -36,7 +36,7 @@ mod table;
 
 pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
 pub use answers::{Answer, Answers};
-pub use cams::{CamMap, CamPanel, Cams, LesionSummary};
+pub use cams::{AreaSummary, Areas, CamMap, CamPanel, Cams, Faithfulness, LesionSummary, MapFaithfulness, MapPer};
 pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, label_name, mask_file};
 pub use duplicates::{DuplicateGroup, DuplicateImage, Duplicates};
 pub use evaluation::{Baseline, Evaluation, Interval, LabelEvaluation, SplitEvaluation};
