@@ -2,6 +2,7 @@
 
 mod ask;
 mod explain;
+mod networks;
 mod published;
 mod training;
 mod world;
