@@ -101,6 +101,11 @@ impl Arch {
         }
     }
 
+    /// Whether it has attention to follow.
+    pub(crate) fn has_attention(self) -> bool {
+        matches!(self.family(), Family::Vit(_))
+    }
+
     /// The layer that class activation maps look at, by its published name.
     pub(crate) fn cam_layer(self) -> &'static str {
         match self.family() {
