@@ -51,7 +51,8 @@ pub const CRATES: &[&str] = &["fast_image_resize", "image", "image-webp", "jpeg-
 mod tests {
     #[test]
     fn every_source_file_is_listed_as_code() {
-        let listed: Vec<&str> = [super::CODE, super::BLUR, super::DRAWING].iter().flat_map(|c| c.files).map(|f| f.name).collect();
+        let listed: Vec<&str> =
+            [super::CODE, super::BLUR, super::DRAWING].iter().flat_map(|c| c.files).map(|f| f.name).collect();
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         for entry in std::fs::read_dir(folder).expect("src") {
             let name = entry.expect("entry").file_name().into_string().expect("utf-8");

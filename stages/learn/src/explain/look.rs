@@ -64,7 +64,8 @@ impl Look<'_> {
         shown: &[Vec<usize>],
         mut done: impl FnMut(usize),
     ) -> Result<Vec<Vec<Sight>>> {
-        let mut eyes = Eyes { way: self.way, plain: self.model.network.valid(), frozen: self.model.network.clone().no_grad() };
+        let mut eyes =
+            Eyes { way: self.way, plain: self.model.network.valid(), frozen: self.model.network.clone().no_grad() };
         let mut ready = 0;
         let maps = batches.plain(|batch| {
             ready += batch.items.len();

@@ -67,8 +67,9 @@ impl Method {
         };
         match method.matter() {
             Matter::Attention | Matter::AttentionGradient if !arch.has_attention() => {
-                Err(Error::new(format!("`{name}` follows attention, and the model, {}, has none", arch.name()))
-                    .hint("use grad-cam, grad-cam++, layer-cam, hires-cam or eigen-cam, or explain a vision transformer"))
+                Err(Error::new(format!("`{name}` follows attention, and the model, {}, has none", arch.name())).hint(
+                    "use grad-cam, grad-cam++, layer-cam, hires-cam or eigen-cam, or explain a vision transformer",
+                ))
             }
             _ => Ok(method),
         }
@@ -184,7 +185,10 @@ mod tests {
     fn a_network_without_attention_is_refused_by_methods_that_follow_it() {
         for name in ["rollout", "gradient-rollout", "chefer"] {
             let error = Method::of(name, arch("efficientnet_lite0")).expect_err("refused");
-            assert_eq!(error.message, format!("`{name}` follows attention, and the model, efficientnet_lite0, has none"));
+            assert_eq!(
+                error.message,
+                format!("`{name}` follows attention, and the model, efficientnet_lite0, has none")
+            );
             assert!(error.hint.expect("a way out").contains("grad-cam"));
         }
     }

@@ -26,7 +26,7 @@ use faithfulness::Trial;
 use lesions::{Overlap, overlap};
 use method::Method;
 use plantpipe_pixels::{encode_grey_png, encode_png};
-use plantpipe_stage::format::{CamMap, CamPanel, Cams, Faithfulness, JsonFormat, MapPer, ShardReader, Split};
+use plantpipe_stage::format::{Areas, CamMap, CamPanel, Cams, Faithfulness, JsonFormat, MapPer, ShardReader, Split};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
@@ -231,7 +231,7 @@ fn tell(ctx: &Context, cams: &Cams, split: Split) {
     };
     ctx.note(format!("{} at {}: {maps} of {photographs} of {split}{shared}", cams.method, cams.layer));
     if let Some(Faithfulness { deletion, insertion, .. }) = &cams.faithfulness {
-        let areas = |areas: &plantpipe_stage::format::Areas| {
+        let areas = |areas: &Areas| {
             format!("{:.3} (a random map {:.3}, a centred one {:.3})", areas.map, areas.random, areas.centred)
         };
         ctx.note(format!(

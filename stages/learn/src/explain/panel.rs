@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn a_method_that_knows_no_labels_has_a_line_that_says_so() {
-        let height = |method| panel(&RgbImage::new(8, 4), "a", None, method, &[view(None, true, vec![1.0; 32])]).height();
+        let height =
+            |method| panel(&RgbImage::new(8, 4), "a", None, method, &[view(None, true, vec![1.0; 32])]).height();
         assert_eq!((height(Method::Chefer), height(Method::Rollout)), (234, 254));
     }
 }

@@ -148,11 +148,9 @@ mod tests {
     fn heads_are_fused_by_mean_greatest_or_least_and_rows_divided_by_their_own_sums() {
         let layer = heads([class_row([0.1, 0.9, 0.0]), class_row([0.3, 0.2, 0.5])]);
         // Class rows with the identity: (1.2, .55, .25) of 2, (1.3, .9, .5) of 2.7, (1.1, .2, 0) of 1.3.
-        for (fusion, patches) in [
-            (Fusion::Mean, [0.275, 0.125]),
-            (Fusion::Max, [0.9 / 2.7, 0.5 / 2.7]),
-            (Fusion::Min, [0.2 / 1.3, 0.0]),
-        ] {
+        for (fusion, patches) in
+            [(Fusion::Mean, [0.275, 0.125]), (Fusion::Max, [0.9 / 2.7, 0.5 / 2.7]), (Fusion::Min, [0.2 / 1.3, 0.0])]
+        {
             close(&rollout(vec![layer.clone()], fusion, 0.0)[0], &patches, 1e-6);
         }
     }

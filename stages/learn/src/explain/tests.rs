@@ -85,7 +85,7 @@ fn maps_of_an_activation_are_those_of_pytorch_grad_cam() {
     }
 }
 
-/// A small ViT of timm's with what hooks saw in it.
+/// A small transformer of timm's with what hooks saw in it.
 struct OfAttention {
     bytes: Vec<u8>,
 }

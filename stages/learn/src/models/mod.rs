@@ -110,7 +110,7 @@ fn mean(activation: Tensor<4>) -> Tensor<2> {
     activation.reshape([n, width, h * w]).mean_dim(2).reshape([n, width])
 }
 
-/// A ViT with three blocks of three heads, for photographs of 32 px in patches of 8: what fixtures are made of.
+/// A transformer with three blocks of three heads, for photographs of 32 px in patches of 8: what fixtures are made of.
 #[cfg(test)]
 pub(crate) fn small_vit(labels: usize, device: &burn::tensor::Device) -> Network {
     let shape = vit::VitShape { patch: 8, width: 12, depth: 3, heads: 3, layer_scale: None };

@@ -121,7 +121,9 @@ fn faithfulness_is_measured_for_every_map_and_does_not_depend_on_the_batch() {
     assert!((mean(random) - summary.insertion.mean.random).abs() < 1e-12);
     assert!((mean(difference) - summary.insertion.map_less_random.value).abs() < 1e-12);
     // Each order ends where the others do, so areas differ little, and none leaves 0 to 1.
-    assert!(all(|map| map.deletion.map).iter().chain(&all(|map| map.deletion.centred)).all(|a| (0.0..=1.0).contains(a)));
+    assert!(
+        all(|map| map.deletion.map).iter().chain(&all(|map| map.deletion.centred)).all(|a| (0.0..=1.0).contains(a))
+    );
 }
 
 #[test]
