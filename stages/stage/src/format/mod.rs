@@ -23,6 +23,7 @@ mod cams;
 mod dataset;
 mod duplicates;
 mod evaluation;
+mod fingerprint;
 mod images;
 mod lineage;
 mod look;
@@ -39,6 +40,7 @@ pub use cams::{AreaSummary, Areas, CamMap, CamPanel, Cams, Faithfulness, LesionS
 pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, label_name, mask_file};
 pub use duplicates::{DuplicateGroup, DuplicateImage, Duplicates};
 pub use evaluation::{Baseline, Evaluation, Interval, LabelEvaluation, SplitEvaluation};
+pub use fingerprint::fingerprint;
 pub use images::{Fit, ImagesCard};
 pub use lineage::{Ancestor, Edge, Lineage};
 pub use look::Look;
