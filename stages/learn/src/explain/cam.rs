@@ -23,7 +23,7 @@ pub(super) fn cams(
     let rows = rows(pairs, &activation.spatial.device());
     let activation = activation.select(rows); // [pairs, width, h, w]
     let leaf = activation.clone().leaf();
-    let gradients = wanted(tail(leaf.clone()), pairs).backward();
+    let gradients = wanted(&tail(leaf.clone()), pairs).backward();
     let gradient = leaf.spatial.grad(&gradients).expect("the logits depend on the activation");
     let maps = relu(weighing(activation.spatial, gradient)); // [pairs, 1, h, w]
     let values: Vec<f32> = maps.into_data().try_to_vec().expect("tensors are f32");
@@ -37,7 +37,7 @@ pub(super) fn rows(pairs: &[(usize, usize)], device: &Device) -> Tensor<1, Int> 
 }
 
 /// The sum of each pair's logit: rows do not mix, so its gradient is each pair's own. `logits` are `[pairs, labels]`.
-pub(super) fn wanted(logits: Tensor<2>, pairs: &[(usize, usize)]) -> Tensor<1> {
+pub(super) fn wanted(logits: &Tensor<2>, pairs: &[(usize, usize)]) -> Tensor<1> {
     let [_, labels] = logits.dims();
     let one_hot = |(_, wanted): &(usize, usize)| {
         let wanted = *wanted;

@@ -140,7 +140,7 @@ pub(super) fn differentiated(network: &Network, x: Tensor<4>, pairs: &[(usize, u
     };
     let logits = network.attended(Tensor::from_inner(x), see);
     let logits = logits.expect("methods that follow attention are refused where there is none");
-    let gradients = wanted(logits, pairs).backward();
+    let gradients = wanted(&logits, pairs).backward();
     let layer = |(attention, leaf): (Tensor<4>, Tensor<4>)| Layer {
         attention,
         gradient: leaf.grad(&gradients).expect("the logits depend on every layer's attention"),

@@ -115,7 +115,9 @@ fn average_with_identity(matrix: &mut [f32], tokens: usize) {
         row[at] += 1.0;
         // The halves cancel.
         let sum: f64 = row.iter().map(|value| f64::from(*value)).sum();
-        row.iter_mut().for_each(|value| *value = (f64::from(*value) / sum) as f32);
+        for value in row {
+            *value = (f64::from(*value) / sum) as f32;
+        }
     }
 }
 

@@ -68,12 +68,11 @@ fn maps_of_an_activation_are_those_of_pytorch_grad_cam() {
         (a.clone() + a.clone() * a * 0.5).matmul(weight.transpose())
     };
     for (name, method) in CAMS {
-        let maps = match method.matter() {
-            Matter::Weighed(weighing) => cams(weighing, tail, Activation::of(activation.clone()), &fixture.pairs),
-            _ => {
-                let maps = eigen_cams(activation.clone());
-                fixture.pairs.iter().map(|(row, _)| maps[*row].clone()).collect()
-            }
+        let maps = if let Matter::Weighed(weighing) = method.matter() {
+            cams(weighing, tail, Activation::of(activation.clone()), &fixture.pairs)
+        } else {
+            let maps = eigen_cams(activation.clone());
+            fixture.pairs.iter().map(|(row, _)| maps[*row].clone()).collect()
         };
         let (expected, enlarged) = (&fixture.maps[name], &fixture.enlarged[name]);
         assert_eq!((maps.len(), expected.len(), enlarged.len()), (4, 4, 4));
