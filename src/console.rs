@@ -141,10 +141,9 @@ fn style(unit: &str, total: u64) -> ProgressStyle {
     let template = match (unit, total) {
         ("bytes", 0) => "        {msg} {bytes}{bytes_a_second}".to_owned(),
         ("bytes", _) => "        {msg} [{bar:24}] {bytes}/{total_bytes}{bytes_a_second}{left}".to_owned(),
-        (unit, _) => format!(
-            "        {{msg}} [{{bar:24}}] {{pos}}/{{len}} {}{{a_second}}{{left}}",
-            unit.replace(['{', '}'], "")
-        ),
+        (unit, _) => {
+            format!("        {{msg}} [{{bar:24}}] {{pos}}/{{len}} {}{{a_second}}{{left}}", unit.replace(['{', '}'], ""))
+        }
     };
     // A line that cannot be drawn is drawn again a moment later.
     ProgressStyle::with_template(&template)
@@ -153,7 +152,8 @@ fn style(unit: &str, total: u64) -> ProgressStyle {
             let _ = rate(state.pos(), state.elapsed()).map_or(Ok(()), |rate| write!(out, ", {rate:.1}/s"));
         })
         .with_key("bytes_a_second", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = rate(state.pos(), state.elapsed()).map_or(Ok(()), |rate| write!(out, ", {}/s", HumanBytes(rate as u64)));
+            let _ = rate(state.pos(), state.elapsed())
+                .map_or(Ok(()), |rate| write!(out, ", {}/s", HumanBytes(rate as u64)));
         })
         .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
             if rate(state.pos(), state.elapsed()).is_some() {

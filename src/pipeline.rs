@@ -316,7 +316,8 @@ fn inputs(mut table: Table, kind: &'static Kind, stage: &Spanned<String>) -> Res
         for entry in std::mem::take(&mut table.entries) {
             let name = plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?;
             if name.value.eq_ignore_ascii_case(FILES) {
-                let message = format!("an input cannot be called `{}`: that is what the param `{FILES}` names", name.value);
+                let message =
+                    format!("an input cannot be called `{}`: that is what the param `{FILES}` names", name.value);
                 return Err(Diagnostic::new(&name.span, message, "give it another name"));
             }
             inputs.push(input(entry, any, &name.value, None)?);

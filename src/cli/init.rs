@@ -76,9 +76,11 @@ fn refuse_inside(folder: &Path, data: &Path) -> Result<()> {
     if !there.is_some_and(|there| there.starts_with(data)) {
         return Ok(());
     }
-    let message = format!("the pipeline would lie inside the data, {}: its cache would be taken for photographs", data.display());
+    let message =
+        format!("the pipeline would lie inside the data, {}: its cache would be taken for photographs", data.display());
     let name = data.file_name().unwrap_or_default().display();
-    Err(Error::usage(message).hint(format!("name a folder outside it: plantpipe init {name}-run --data {name}, from the folder above")))
+    Err(Error::usage(message)
+        .hint(format!("name a folder outside it: plantpipe init {name}-run --data {name}, from the folder above")))
 }
 
 /// A path as the file names it: relative where it lies below the file's folder or beside it.

@@ -141,5 +141,9 @@ fn names_that_would_be_one_variable_are_refused() {
     world.edit("times = 2", "Mark = 2");
     let ended = world.go(&["run"]);
     assert_eq!(ended.code, 1);
-    assert!(ended.stderr.contains("its params `Mark` and `mark` would both be PLANTPIPE_PARAM_MARK"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("its params `Mark` and `mark` would both be PLANTPIPE_PARAM_MARK"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -118,8 +118,10 @@ fn run(ctx: &Context) -> Result<()> {
     for name in params.outputs.keys() {
         let folder = ctx.output(name)?;
         if folder.read_dir().io("read", &folder)?.next().is_none() {
-            return Err(Error::new(format!("its program wrote nothing into the output `{name}`"))
-                .hint(format!("write into the folder {}, or take `{name}` out of `outputs`", variable("OUTPUT", name))));
+            return Err(Error::new(format!("its program wrote nothing into the output `{name}`")).hint(format!(
+                "write into the folder {}, or take `{name}` out of `outputs`",
+                variable("OUTPUT", name)
+            )));
         }
     }
     Ok(())
