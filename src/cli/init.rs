@@ -123,6 +123,7 @@ fn look(data: &Path, registry: Registry, global: &Global) -> Result<Look> {
         scratch: scratch.path().join("out"),
         report: scratch.path().join("report.json"),
         lineage: None,
+        previous: None,
     };
     make(&action.scratch)?;
     let mut console = Console::new(false, global.verbosity(), ["data"].into_iter());

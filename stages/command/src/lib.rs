@@ -63,7 +63,7 @@ pub const COMMAND: Kind = Kind {
     ],
     code: &[&OWN],
     crates: &[],
-    uses: Uses { seed: true, device: false, lineage: false, published: false },
+    uses: Uses { seed: true, ..Uses::NOTHING },
     run,
 };
 

@@ -39,7 +39,7 @@ pub const PACK: Kind = Kind {
     }],
     code: &[&OWN, &sources::SHARDS, &sources::TABLES],
     crates: &[],
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses::NOTHING,
     run,
 };
 
