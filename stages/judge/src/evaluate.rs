@@ -57,7 +57,7 @@ pub const EVALUATE: Kind = Kind {
     ],
     code: &[&CODE, &sources::RANDOM, &sources::TABLES],
     crates: &["rand", "rand_chacha"],
-    uses: Uses { seed: true, device: false, lineage: false, published: false },
+    uses: Uses { seed: true, ..Uses::NOTHING },
     run,
 };
 
