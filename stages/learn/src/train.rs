@@ -54,7 +54,7 @@ pub const TRAIN: Kind = Kind {
     run,
 };
 
-const TRAINING: Code = code!("learn", "augment.rs", "loss.rs", "optim.rs", "train.rs");
+const TRAINING: Code = code!("learn", "augment.rs", "loss/asl.rs", "loss/bce.rs", "loss/confusion.rs", "loss/focal.rs", "loss/mod.rs", "optim.rs", "train.rs");
 
 const SHARE: ParamType = ParamType::Float { min: 0.0, max: 1.0 };
 

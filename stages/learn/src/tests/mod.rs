@@ -2,6 +2,7 @@
 
 mod ask;
 mod explain;
+mod losses;
 mod published;
 mod training;
 mod world;
