@@ -64,7 +64,8 @@ mod tests {
     fn confusion(form: Form, rows: &[[f32; 2]], targets: &[[f32; 2]]) -> (Option<f32>, Vec<f32>) {
         let device = Device::flex().autodiff();
         let n = rows.len();
-        let tensor = |values: &[[f32; 2]]| Tensor::<1>::from_floats(values.concat().as_slice(), &device).reshape([n, 2]);
+        let tensor =
+            |values: &[[f32; 2]]| Tensor::<1>::from_floats(values.concat().as_slice(), &device).reshape([n, 2]);
         let logits = tensor(rows).detach().require_grad();
         let Some(value) = Confusion { form, weight: 2.0 }.forward(logits.clone(), &tensor(targets)) else {
             return (None, Vec::new());

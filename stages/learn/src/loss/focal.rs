@@ -11,8 +11,8 @@ pub(super) fn sigmoid_focal_loss(logits: Tensor<2>, targets: Tensor<2>, gamma: f
     let mut loss = unreduced(logits.clone(), targets.clone());
     if gamma > 0.0 {
         // 1 - p_t = t s(-x) + (1 - t) s(x): no difference of nearly equal numbers.
-        let wrong = targets.clone() * sigmoid(logits.clone().neg())
-            + targets.clone().neg().add_scalar(1.0) * sigmoid(logits);
+        let wrong =
+            targets.clone() * sigmoid(logits.clone().neg()) + targets.clone().neg().add_scalar(1.0) * sigmoid(logits);
         loss = loss * focus(wrong, gamma);
     }
     if let Some(alpha) = alpha {

@@ -70,6 +70,33 @@ impl Arch {
         }
     }
 
+    /// How many depths there are: the stem, each block, and the head.
+    pub(crate) fn depths(self) -> usize {
+        match self {
+            Self::ResNet18 => 10,
+            Self::EfficientNetLite0 => 18,
+        }
+    }
+
+    /// How deep a tensor lies, by its published name.
+    pub(crate) fn depth_of(self, tensor: &str) -> usize {
+        let mut words = tensor.split('.');
+        let first = words.next().unwrap_or_default();
+        let mut number = || words.next().and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
+        match self {
+            _ if tensor.starts_with(self.head()) => self.depths() - 1,
+            Self::ResNet18 => match first.strip_prefix("layer").and_then(|layer| layer.parse::<usize>().ok()) {
+                Some(layer) => 1 + (layer - 1) * 2 + number(),
+                None => 0,
+            },
+            Self::EfficientNetLite0 => match first {
+                "blocks" => 1 + [1, 2, 2, 3, 3, 4, 1].iter().take(number()).sum::<usize>() + number(),
+                "conv_head" | "bn2" => self.depths() - 2,
+                _ => 0,
+            },
+        }
+    }
+
     /// A network with first weights drawn from the seed.
     pub(crate) fn init(self, labels: usize, eps: f64, seed: u64, device: &Device) -> Network {
         let mut init = Init::new(seed, device);

@@ -125,8 +125,9 @@ fn gradients_are_what_small_differences_say() {
 fn logits_out_of_all_bounds_leave_every_loss_and_gradient_finite() {
     for loss in all() {
         for targets in [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.5, 0.5]] {
-            let (value, gradient) =
-                slope(&[500.0, -500.0, 500.0, -500.0], 2, |x| loss.forward(x.clone(), tensor(&targets, 2, &x.device())));
+            let (value, gradient) = slope(&[500.0, -500.0, 500.0, -500.0], 2, |x| {
+                loss.forward(x.clone(), tensor(&targets, 2, &x.device()))
+            });
             assert!(value.is_finite() && gradient.iter().all(|g| g.is_finite()), "{loss:?}: {value}, {gradient:?}");
         }
     }
@@ -136,7 +137,8 @@ fn logits_out_of_all_bounds_leave_every_loss_and_gradient_finite() {
 fn a_focus_of_zero_is_plain_cross_entropy() {
     const LOGITS: [f32; 4] = [0.4, -1.2, 2.0, -2.0];
     const TARGETS: [f32; 4] = [1.0, 0.3, 0.0, 1.0];
-    let of = |loss: Loss| slope(&LOGITS, 2, |logits| loss.forward(logits.clone(), tensor(&TARGETS, 2, &logits.device())));
+    let of =
+        |loss: Loss| slope(&LOGITS, 2, |logits| loss.forward(logits.clone(), tensor(&TARGETS, 2, &logits.device())));
     let (value, gradient) = of(Loss::Bce { pos_weight: None });
     for loss in [
         Loss::Bce { pos_weight: Some(vec![1.0; 2]) },
