@@ -3,6 +3,7 @@
 mod ask;
 mod explain;
 mod losses;
+mod networks;
 mod options;
 mod published;
 mod training;

@@ -3,7 +3,7 @@
 use super::world::World;
 use crate::batches::{Batches, Photos};
 use crate::infer::{Trained, sigmoid, turned_logits};
-use crate::models::Arch;
+use crate::models::{Arch, Config};
 use crate::{PREDICT, weights};
 use burn::tensor::Device;
 use plantpipe_stage::format::{MODEL_WEIGHTS, Predictions, Split, read_history};
@@ -41,7 +41,8 @@ fn tensors(bytes: &[u8]) -> Tensors {
 
 /// What the trainings here begin with.
 fn first() -> Tensors {
-    let network = Arch::of("resnet18").expect("known").init(3, 1e-5, 42, &Device::flex());
+    let config = Config { labels: 3, eps: 1e-5, size: 32 };
+    let network = Arch::of("resnet18").expect("known").init(config, 42, &Device::flex()).expect("builds");
     tensors(&weights::save(&network).expect("saves"))
 }
 

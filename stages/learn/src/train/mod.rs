@@ -11,7 +11,7 @@ pub(crate) use settings::Params;
 
 use crate::batches::Photos;
 use crate::loss::Loss;
-use crate::models::Arch;
+use crate::models::{Arch, Config};
 use crate::weights::{self, Wanted};
 use crate::words::counted;
 use crate::{CRATES, NETWORK, TRAINING, device};
@@ -86,7 +86,8 @@ fn run(ctx: &Context) -> Result<()> {
     }
     let pretrained = ctx.optional("weights");
     let norm_eps = params.norm_eps.or(if pretrained.is_some() { arch.published_eps() } else { 1e-5 });
-    let mut network = arch.init(train.labels.len(), norm_eps, ctx.seed(), &device);
+    let config = Config { labels: train.labels.len(), eps: norm_eps, size: params.size as usize };
+    let mut network = arch.init(config, ctx.seed(), &device)?;
     if let Some(artifact) = pretrained {
         network = weights::load(network, &weights::find(&artifact.path)?, Wanted::AllBut(arch.head()))?;
     }

@@ -93,8 +93,8 @@ impl<'a> Learner<'a> {
             targets = targets * (1.0 - params.smoothing) + 0.5 * params.smoothing;
         }
         self.batches += 1;
-        let activation = self.network.features(images, Phase::Train);
-        let loss = training.criterion.forward(self.network.tail(activation, mask), targets);
+        let pooled = self.network.pooled(images, Phase::Train);
+        let loss = training.criterion.forward(self.network.head(pooled, mask), targets);
         let value: f64 = f64::from(loss.clone().into_scalar::<f32>());
         if !value.is_finite() {
             return Err(Error::new(format!("the loss is {value} at step {}", self.steps + 1))
