@@ -1,7 +1,7 @@
 //! The optimisers with `PyTorch`'s semantics, [`Optimizer`], and the learning rate over time, [`Schedule`].
 //!
 //! State is kept in the order in which the network visits its parameters, so that it depends on no random id. Weight
-//! decay spares what has one dimension: norms and biases.
+//! decay spares what has one dimension (norms and biases), and what its [`Pace`] says.
 
 use crate::gradients::{GradientMean, flat};
 use burn::module::{Module, ModuleMapper, Param};
@@ -28,10 +28,18 @@ pub(crate) struct Optimizer {
     state: Vec<State>,
 }
 
+/// How one parameter learns, beside the rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pace {
+    /// Its learning rate is this times that of the step.
+    pub(crate) lr_scale: f64,
+    /// Whether its weights decay, if it has more than one dimension.
+    pub(crate) decays: bool,
+}
+
 /// What is remembered of one parameter.
 struct State {
-    /// Its learning rate is this times that of the step.
-    scale: f64,
+    pace: Pace,
     /// How often it has been learnt: as in `PyTorch`, a frozen parameter counts no steps.
     steps: i32,
     /// The momentum buffer, or the two moments, flattened.
@@ -39,10 +47,9 @@ struct State {
 }
 
 impl Optimizer {
-    /// `scales`: a factor on the learning rate of each parameter, in the order in which the network visits them, running
-    /// statistics too.
-    pub(crate) fn new(rule: Rule, weight_decay: f64, scales: Vec<f64>) -> Self {
-        let state = scales.into_iter().map(|scale| State { scale, steps: 0, moments: Vec::new() }).collect();
+    /// A pace for each parameter, in the order in which the network visits them, running statistics too.
+    pub(crate) fn new(rule: Rule, weight_decay: f64, paces: Vec<Pace>) -> Self {
+        let state = paces.into_iter().map(|pace| State { pace, steps: 0, moments: Vec::new() }).collect();
         Self { rule, weight_decay, state }
     }
 
@@ -53,10 +60,10 @@ impl Optimizer {
 
     /// The new value of one parameter.
     fn update<const D: usize>(&mut self, at: usize, value: Tensor<D>, gradient: Tensor<1>, lr: f64) -> Tensor<D> {
-        let decay = if D > 1 { self.weight_decay } else { 0.0 };
         let shape = value.dims();
-        let State { scale, steps, moments } = &mut self.state[at];
-        let lr = lr * *scale;
+        let State { pace, steps, moments } = &mut self.state[at];
+        let decay = if D > 1 && pace.decays { self.weight_decay } else { 0.0 };
+        let lr = lr * pace.lr_scale;
         *steps += 1;
         let value = match self.rule {
             Rule::Sgd { momentum } => sgd(moments, flat(value), gradient, lr, momentum, decay),
@@ -169,8 +176,10 @@ mod tests {
         }
     }
 
+    const FULL: Pace = Pace { lr_scale: 1.0, decays: true };
+
     fn run(rule: Rule, lr: f64, decay: f64, steps: usize) -> (f32, f32) {
-        let mut optimizer = Optimizer::new(rule, decay, vec![1.0; 2]);
+        let mut optimizer = Optimizer::new(rule, decay, vec![FULL; 2]);
         (0..steps).fold(Toy::new(), |toy, _| toy.step(&mut optimizer, lr)).values()
     }
 
@@ -198,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_scale_slows_its_parameter_alone() {
-        let mut optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0 }, 0.0, vec![0.5, 1.0]);
+        let paces = vec![Pace { lr_scale: 0.5, decays: true }, FULL];
+        let mut optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0 }, 0.0, paces);
         // 1 - 0.1 * 0.5 * 0.5 and 1 - 0.1 * 2.
         let (weight, bias) = Toy::new().step(&mut optimizer, 0.1).values();
         close(weight, 0.975);
@@ -206,8 +216,15 @@ mod tests {
     }
 
     #[test]
+    fn a_weight_may_be_spared_from_decay() {
+        let paces = vec![Pace { lr_scale: 1.0, decays: false }, FULL];
+        let mut optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0 }, 0.5, paces);
+        close(Toy::new().step(&mut optimizer, 0.1).values().0, 0.95);
+    }
+
+    #[test]
     fn a_frozen_parameter_stays_and_begins_anew_when_it_thaws() {
-        let mut optimizer = Optimizer::new(Rule::AdamW, 0.5, vec![1.0; 2]);
+        let mut optimizer = Optimizer::new(Rule::AdamW, 0.5, vec![FULL; 2]);
         let mut toy = Toy::new();
         toy.weight = toy.weight.set_require_grad(false);
         toy = toy.step(&mut optimizer, 0.1).step(&mut optimizer, 0.1);

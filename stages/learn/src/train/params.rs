@@ -61,7 +61,7 @@ pub(super) const PARAMS: &[ParamSpec] = &[
     ParamSpec { name: "momentum", doc: "of SGD; AdamW has its own", ty: SHARE, default: Some("0.9") },
     ParamSpec {
         name: "weight_decay",
-        doc: "of weights; norms and biases are spared; decoupled with AdamW",
+        doc: "of weights; norms, biases and a ViT's position and class embeddings are spared; decoupled with AdamW",
         ty: ParamType::Float { min: 0.0, max: 10.0 },
         default: Some("0.05"),
     },

@@ -1,6 +1,6 @@
 //! How a network learns: [`Learner`] takes it batch by batch through an epoch, a step every few batches.
 
-use super::depths::{scales, set_frozen};
+use super::depths::{paces, set_frozen};
 use super::fit::Training;
 use crate::batches::Batch;
 use crate::ema::Ema;
@@ -37,7 +37,7 @@ impl<'a> Learner<'a> {
             optimizer: Optimizer::new(
                 params.rule(),
                 params.weight_decay,
-                scales(&network, training.arch, params.layer_decay),
+                paces(&network, training.arch, params.layer_decay),
             ),
             schedule: Schedule {
                 peak: params.lr,
