@@ -9,6 +9,7 @@ mod file;
 mod keys;
 mod luck;
 mod matrix;
+mod openings;
 mod predict;
 mod schema;
 

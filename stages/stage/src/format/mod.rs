@@ -27,6 +27,7 @@ mod dataset;
 mod decision;
 mod duplicates;
 mod evaluation;
+mod fingerprint;
 mod images;
 mod lineage;
 mod look;
@@ -39,7 +40,7 @@ mod table;
 
 pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
 pub use answers::{Answer, Answers};
-pub use cams::{CamMap, CamPanel, Cams, LesionSummary};
+pub use cams::{AreaSummary, Areas, CamMap, CamPanel, Cams, Faithfulness, LesionSummary, MapFaithfulness, MapPer};
 pub use comparison::{ComparedModel, Comparison, PairComparison, SeedGroup, SplitComparison, Spread};
 pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, label_name, mask_file};
 pub use decision::DecisionRule;
@@ -48,6 +49,7 @@ pub use evaluation::{
     Averages, Baseline, Calibration, CurvePoint, Decisions, Evaluation, Fitted, Interval, LabelDecisions, LabelIssue,
     LabelRanking, Objective, Ranking, ReliabilityBin, SplitEvaluation, WorstImage,
 };
+pub use fingerprint::fingerprint;
 pub use images::{Fit, ImagesCard};
 pub use lineage::{Ancestor, Edge, Lineage};
 pub use look::Look;

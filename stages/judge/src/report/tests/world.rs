@@ -7,8 +7,8 @@ use plantpipe_stage::Action;
 use plantpipe_stage::format::{
     Analysis, Ancestor, Averages, Baseline, Calibration, CamMap, CamPanel, Cams, Combination, CurvePoint, Decisions,
     DuplicateGroup, DuplicateImage, Duplicates, Edge, Epoch, Evaluation, Fit, ImagesCard, Interval, JsonFormat,
-    LabelDecisions, LabelRanking, LesionSummary, Lineage, ModelCard, Picture, Preprocessing, Ranking, ReliabilityBin,
-    Split, SplitAnalysis, SplitEvaluation, write_history,
+    LabelDecisions, LabelRanking, LesionSummary, Lineage, MapPer, ModelCard, Picture, Preprocessing, Ranking,
+    ReliabilityBin, Split, SplitAnalysis, SplitEvaluation, write_history,
 };
 use std::collections::BTreeMap;
 
@@ -141,13 +141,22 @@ impl World {
                 file: "maps/leaf.png".into(),
                 lesion_share: lesions.as_ref().map(|_| 0.4),
                 lesion_area: lesions.as_ref().map(|_| 0.05),
+                faithfulness: None,
             }],
         };
         let panels: Vec<CamPanel> = (0..panels).map(panel).collect();
         for panel in &panels {
             self.file(&format!("{stage}/{}", panel.file));
         }
-        let cams = Cams { schema: Cams::SCHEMA, method: "Grad-CAM".into(), layer: "layer4".into(), panels, lesions };
+        let cams = Cams {
+            schema: Cams::SCHEMA,
+            method: "Grad-CAM".into(),
+            layer: "layer4".into(),
+            map_per: MapPer::Label,
+            panels,
+            lesions,
+            faithfulness: None,
+        };
         cams.write(&self.folder.path().join(stage)).expect("writes");
     }
 
