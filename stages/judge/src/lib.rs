@@ -2,10 +2,15 @@
 //! [`report::REPORT`] tells the whole experiment on one page. Pure arithmetic and text: no pixel, no tensor.
 
 mod bootstrap;
+mod calibration;
 mod evaluate;
+mod findings;
 mod metrics;
 mod pairing;
+mod ranking;
 mod report;
+mod scoring;
+mod thresholds;
 
 pub use evaluate::EVALUATE;
 pub use report::REPORT;

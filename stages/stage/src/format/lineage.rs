@@ -27,6 +27,8 @@ pub struct Ancestor {
     /// None for a source.
     pub kind: Option<String>,
     pub params: BTreeMap<String, serde_json::Value>,
+    /// Its seed, where its results depend on one.
+    pub seed: Option<u64>,
     /// Input name -> where it comes from.
     pub inputs: BTreeMap<String, Vec<Edge>>,
     /// Output name -> digest (hex); a source has one, named `""`; the stage that asks has none yet.
