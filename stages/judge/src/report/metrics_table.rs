@@ -1,7 +1,7 @@
 //! The part **Every metric** of the section Results: tables of all metrics with their intervals, and how to read them.
 
-use super::comparison::{Entry, by_model};
-use super::document::Block;
+use super::comparison::{Entry, by_entry, by_model};
+use super::document::{Block, Table};
 use super::material::Material;
 use super::results::splits;
 use super::words::{interval, number, plural, text};
@@ -37,7 +37,7 @@ pub(super) fn blocks(material: &Material) -> Vec<Block> {
     blocks
 }
 
-fn decisions(material: &Material, split: Split) -> super::document::Table {
+fn decisions(material: &Material, split: Split) -> Table {
     let fields: Vec<&str> = DECISIONS.iter().map(|(name, _)| *name).chain(COUNTS).collect();
     let mut entries = Vec::new();
     for part in &material.evaluations {
@@ -52,7 +52,7 @@ fn decisions(material: &Material, split: Split) -> super::document::Table {
         entries.extend(scored.tuned.as_ref().map(|tuned| entry(format!("{name}, tuned"), tuned)));
     }
     let caption = format!("Answers on the {split} split, with 95% intervals");
-    by_model(&caption, &format!("{split} split"), &fields, &entries)
+    by_entry(&caption, &format!("{split} split"), &fields, &entries, material.evaluations.len())
 }
 
 fn cells(found: &Decisions) -> Vec<String> {
@@ -60,7 +60,7 @@ fn cells(found: &Decisions) -> Vec<String> {
     DECISIONS.iter().map(|(_, metric)| interval(metric(found))).chain(counts).collect()
 }
 
-fn ranking(material: &Material, split: Split) -> super::document::Table {
+fn ranking(material: &Material, split: Split) -> Table {
     let entries = material.evaluations.iter().filter_map(|part| {
         let found = &part.split(split)?.ranking;
         let cells = [&found.mean_average_precision, &found.micro_average_precision, &found.macro_auroc];
