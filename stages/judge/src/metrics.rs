@@ -68,11 +68,6 @@ impl Outcomes {
         Self { labels: truth.first().map_or(0, Vec::len), images }
     }
 
-    /// How many images there are.
-    pub(crate) fn len(&self) -> usize {
-        self.images.len()
-    }
-
     /// Whether every label is right, an image each.
     pub(crate) fn exact(&self) -> impl Iterator<Item = bool> {
         self.images.iter().map(|image| image.exact)

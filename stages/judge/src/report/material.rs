@@ -116,7 +116,7 @@ fn parts<T>(
     let parts: Vec<Part<T>> = artifacts
         .iter()
         .map(|artifact| {
-            let stage = stage(lineage, &artifact.name);
+            let stage = lineage.owner(&artifact.name).to_owned();
             let model = model_behind(lineage, &stage, models);
             let group = |stage: &str| ancestor(lineage, stage)?.group.clone();
             let group = model.as_deref().and_then(group).or_else(|| group(&stage));
@@ -167,13 +167,6 @@ pub(super) fn in_short<'l>(
         }
     }
     short
-}
-
-/// The stage of an artifact that is called `stage` or `stage.output`.
-fn stage(lineage: &Lineage, artifact: &str) -> String {
-    let owns = |name: &str| artifact.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let owners = lineage.ancestors.iter().map(|ancestor| ancestor.name.as_str()).filter(|name| owns(name));
-    owners.max_by_key(|name| name.len()).unwrap_or(artifact).to_owned()
 }
 
 /// The kinds whose stages answer as one model.
