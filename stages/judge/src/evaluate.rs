@@ -80,7 +80,7 @@ pub const EVALUATE: Kind = Kind {
     ],
     code: &[&CODE, &sources::RANDOM, &sources::TABLES, &sources::DOCUMENTS],
     crates: &["rand", "rand_chacha"],
-    uses: Uses { seed: true, device: false, lineage: false, published: false },
+    uses: Uses { seed: true, ..Uses::NOTHING },
     run,
 };
 

@@ -53,6 +53,16 @@ fn introduction(material: &Material, part: &Part<Evaluation>, issues: &[(Split, 
     } else {
         String::new()
     };
+    if material.synthetic() {
+        return format!(
+            "The program that drew the photographs wrote their labels, so **all of them are right**; yet by confident learning \
+             {} {} wrong to **{}**, which says the opposite as surely as it does on average of photographs that are labelled \
+             with the opposite.{shown} They show how a doubt looks, and how often this model's are without reason.",
+            counted(found, "label"),
+            plural(found, "seems", "seem"),
+            text(&material.name(part)),
+        );
+    }
     format!(
         "**{}** {} wrong by confident learning: **{}** says the opposite, and as surely as it does on average of photographs \
          that are labelled with the opposite.{shown} Look before you believe it: a hard photograph can look the same, and \

@@ -83,8 +83,8 @@ fn on_lesions(cams: &Part<Cams>, label: &str) -> Option<String> {
     (!known.is_empty()).then(|| {
         let mean = |of: fn(&(f64, f64)) -> f64| known.iter().map(of).sum::<f64>() / known.len() as f64;
         format!(
-            "Of its {} maps ({}) on average {} falls on its lesions, which cover {}",
-            known.len(),
+            "Of {} ({}) on average {} falls on its lesions, which cover {}",
+            counted(known.len() as u64, "map"),
             text(&cams.content.method),
             percent(mean(|known| known.0)),
             percent(mean(|known| known.1))

@@ -130,6 +130,17 @@ fn doubted(material: &Material) -> Option<String> {
     let images: BTreeSet<&String> = scored.label_issues.iter().map(|issue| &issue.image).collect();
     (!images.is_empty()).then(|| {
         let (found, all) = (images.len() as u64, scored.images);
+        if material.synthetic() {
+            return format!(
+                "**Doubts without reason.** {} doubts a label of {} of the {} {} {}, and all of them are right here: so \
+                 many of its doubts would be in vain elsewhere too.",
+                text(&material.name(part)),
+                count(found),
+                count(all),
+                scored.split,
+                plural(all, "photograph", "photographs")
+            );
+        }
         format!(
             "**Doubtful labels.** {} of the {} {} {} likely wrong by {}'s judgement; were all of them wrong, {} of the exact \
              match would be undecided, beside what chance does.",

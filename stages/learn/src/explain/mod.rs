@@ -86,7 +86,7 @@ pub const EXPLAIN: Kind = Kind {
     ],
     code: &[&NETWORK, &EXPLANATION, &sources::SHARDS, &plantpipe_pixels::CODE, &plantpipe_pixels::DRAWING],
     crates: DRAWN_CRATES,
-    uses: Uses { seed: false, device: true, lineage: false, published: false },
+    uses: Uses { device: true, ..Uses::NOTHING },
     run,
 };
 

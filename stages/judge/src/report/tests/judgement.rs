@@ -151,6 +151,16 @@ fn doubtful_labels_are_listed_with_their_photographs_likeliest_first() {
 }
 
 #[test]
+fn doubts_about_labels_that_a_program_wrote_are_called_without_reason() {
+    let mut world = evaluated(|evaluation| evaluation.splits[1].label_issues = vec![issue("x0", "rust", true, 0.1)]);
+    world.add_analysis(|analysis| analysis.synthetic = true);
+    let page = world.page();
+    assert!(page.contains("so **all of them are right**; yet by confident learning 1 label seems wrong to **train**"));
+    assert!(page.contains("**Doubts without reason.** train doubts a label of 1 of the 600 test photographs"));
+    assert!(!page.contains("**Doubtful labels.**"));
+}
+
+#[test]
 fn a_doubt_that_several_models_share_is_said() {
     let mut world = World::new();
     for name in ["small", "large"] {
