@@ -54,7 +54,7 @@ pub const COMPARE: Kind = Kind {
     ],
     code: &[&CODE, &sources::RANDOM, &sources::TABLES, &sources::DOCUMENTS],
     crates: &["rand", "rand_chacha"],
-    uses: Uses { seed: true, device: false, lineage: true, published: false },
+    uses: Uses { seed: true, lineage: true, ..Uses::NOTHING },
     run,
 };
 

@@ -40,7 +40,7 @@ pub const ENSEMBLE: Kind = Kind {
     ],
     code: &[&CODE, &sources::TABLES],
     crates: &[],
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses::NOTHING,
     run,
 };
 
