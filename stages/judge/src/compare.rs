@@ -97,6 +97,7 @@ fn run(ctx: &Context) -> Result<()> {
             .iter()
             .map(|tables| Ok(Model::new(&tables.pairs(*split)?, params.threshold as f32)))
             .collect::<Result<Vec<_>>>()?;
+        tables[0].open(ctx, *split);
         let scored = Scored::draw(&models, *split, ctx.seed(), params.resamples);
         let pairs = pairs(&stages, &models, &scored);
         let compared = SplitComparison {
@@ -178,8 +179,9 @@ impl Scored {
     }
 
     fn spread(&self, places: &[usize], stages: &[&str]) -> SeedGroup {
-        let [exact_match, macro_f1, mean_average_precision] =
-            std::array::from_fn(|metric| spread(places.iter().map(|place| self.all[*place][metric]).collect()));
+        let [exact_match, macro_f1, mean_average_precision] = std::array::from_fn(|metric| {
+            spread(&places.iter().map(|place| self.all[*place][metric]).collect::<Vec<_>>())
+        });
         let stages = places.iter().map(|place| stages[*place].to_owned()).collect();
         SeedGroup { stages, exact_match, macro_f1, mean_average_precision }
     }
@@ -219,8 +221,8 @@ fn pairs(stages: &[&str], models: &[Model], scored: &Scored) -> Vec<PairComparis
 }
 
 /// Mean and standard deviation (n - 1) of two values or more.
-fn spread(values: Vec<f64>) -> Spread {
-    let mean = crate::metrics::mean(&values);
+fn spread(values: &[f64]) -> Spread {
+    let mean = crate::metrics::mean(values);
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     Spread { mean, deviation: (squares / (values.len() - 1) as f64).sqrt() }
 }

@@ -61,6 +61,24 @@ enum Mean {
     Logits,
 }
 
+impl Mean {
+    /// What is averaged of a probability.
+    fn of(self, probability: f64) -> f64 {
+        match self {
+            Self::Probabilities => probability,
+            Self::Logits => logit(probability),
+        }
+    }
+
+    /// The probability of an average.
+    fn probability(self, average: f64) -> f64 {
+        match self {
+            Self::Probabilities => average,
+            Self::Logits => sigmoid(average),
+        }
+    }
+}
+
 /// One model's answers.
 struct Member {
     at: String,
@@ -159,16 +177,12 @@ impl Member {
 
 /// The weighted mean of every row; the members hold the same rows.
 fn average(members: &[Member], mean: Mean) -> Predictions {
-    let (there, back): (fn(f64) -> f64, fn(f64) -> f64) = match mean {
-        Mean::Probabilities => (|probability| probability, |mean| mean),
-        Mean::Logits => (logit, sigmoid),
-    };
     let whole: f64 = members.iter().map(|member| member.weight).sum();
     let first = &members[0];
     let rows = first.rows.keys().map(|row| {
         let probability = |label: usize| {
-            let part = |member: &Member| member.weight * there(f64::from(member.rows[row][label]));
-            back(members.iter().map(part).sum::<f64>() / whole) as f32
+            let part = |member: &Member| member.weight * mean.of(f64::from(member.rows[row][label]));
+            mean.probability(members.iter().map(part).sum::<f64>() / whole) as f32
         };
         let (image, split) = row.clone();
         Prediction { image, split, probabilities: (0..first.labels.len()).map(probability).collect() }

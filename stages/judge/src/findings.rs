@@ -112,6 +112,6 @@ mod tests {
         let short: Vec<_> = found.iter().map(|at| (at.image.as_str(), at.label.as_str(), at.given)).collect();
         assert_eq!(short, [("c", "rust", true), ("e", "rust", false)]);
         assert!((found[0].self_confidence - 0.1).abs() < 1e-7 && (found[1].self_confidence - 0.3).abs() < 1e-7);
-        assert_eq!(found[1].probability, 0.7);
+        assert!((found[1].probability - 0.7).abs() < 1e-12);
     }
 }

@@ -193,7 +193,7 @@ mod tests {
         // Label 1: .5 beats .4 and .1; .4 ties with .4 and beats .1: (2 + 1.5) / 4.
         close(scores.auroc[1], 3.5 / 4.0);
         assert_eq!(scores.auroc[2], None);
-        close(Some(scores.macro_auroc), (1.0 + 3.5 / 4.0) / 2.0);
+        close(Some(scores.macro_auroc), 7.5 / 8.0); // of 1 and 3.5/4
     }
 
     #[test]
