@@ -92,7 +92,6 @@ fn run(ctx: &Context) -> Result<()> {
     let groups = seed_groups(lineage, &stages);
     let mut splits = Vec::new();
     for split in &params.splits {
-        tables[0].open(ctx, *split);
         let models = tables
             .iter()
             .map(|tables| Ok(Model::new(&tables.pairs(*split)?, params.threshold as f32)))
