@@ -21,6 +21,7 @@ mod exec;
 mod executor;
 mod graph;
 mod interrupt;
+mod items;
 mod lock;
 mod matrix;
 mod params;

@@ -10,6 +10,7 @@ use crate::event::{Event, Planned, SCHEMA_VERSION};
 use crate::executor::Executor;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::interrupt;
+use crate::items::{self, Earlier};
 use crate::pipeline::Location;
 use crate::project::Project;
 use crate::publish;
@@ -126,7 +127,7 @@ fn each_stage(
                 outputs
             }
             _ => {
-                let (outputs, seconds) = execute(project, *id, assessment, options.threads, executor, tell)?;
+                let (outputs, seconds) = execute(project, *id, assessment, options, executor, tell)?;
                 record.push(StageRun::ran(&name, seconds));
                 outputs
             }
@@ -152,7 +153,7 @@ fn execute(
     project: &mut Project,
     id: StageId,
     assessment: Assessment,
-    threads: usize,
+    options: &Options,
     executor: &dyn Executor,
     tell: &mut dyn FnMut(Event),
 ) -> Result<(Outputs, f64)> {
@@ -164,10 +165,14 @@ fn execute(
     tell(Event::StageStarted { stage: stage.clone(), kind: kind.name.to_owned(), reasons });
     let started = Instant::now();
     let scratch = project.cache.scratch(&stage)?;
-    let action = action(project, id, &ready, &scratch, threads)?;
+    // Who forces a run wants it from scratch.
+    let forced = options.force.contains(&id);
+    let earlier = if forced { None } else { items::earlier(project, id, &ready)? };
+    let mut action = action(project, id, &ready, &scratch, options.threads)?;
+    action.previous = earlier.as_ref().map(|earlier| earlier.previous.clone());
     let report = executor.run(&action, &mut |event| tell(stage_event(&stage, event)));
     let seconds = started.elapsed().as_secs_f64();
-    let kept = report.and_then(|report| keep(project, id, &ready, &action, report, seconds));
+    let kept = report.and_then(|report| keep(project, id, &ready, &action, earlier.as_ref(), report, seconds));
     match kept {
         Ok(Kept { outputs, same_bytes, irreproducible }) => {
             cache::remove(&scratch)?;
@@ -210,6 +215,7 @@ fn action(project: &Project, id: StageId, ready: &Ready, scratch: &std::path::Pa
         scratch: out,
         report: scratch.join("report.json"),
         lineage: ready.lineage.clone(),
+        previous: None,
     })
 }
 
@@ -225,6 +231,7 @@ fn keep(
     id: StageId,
     ready: &Ready,
     action: &Action,
+    earlier: Option<&Earlier>,
     report: Report,
     seconds: f64,
 ) -> Result<Kept> {
@@ -234,6 +241,7 @@ fn keep(
         Outcome::Bug(message) => return Err(Error::Bug { message }),
     }
     let stage = project.graph.stage(id);
+    let kind = stage.kind;
     let name = stage.name.value.clone();
     let names: Vec<String> = stage.outputs.iter().map(|output| output.name.clone()).collect();
     let mut outputs = Outputs::new();
@@ -242,8 +250,15 @@ fn keep(
         if !folder.is_dir() {
             return Err(Error::Bug { message: format!("it gave no output `{output}`") });
         }
+        if let Some(earlier) = earlier {
+            project.cache.scanner.linked(&earlier.previous.folder, &earlier.snapshot, &folder)?;
+        }
         let digest = project.cache.keep(&folder)?;
         outputs.insert(output, digest);
+    }
+    if kind.uses.items.is_some() {
+        let written = project.cache.manifest(outputs[kind.outputs[0].name]);
+        items::check(&report.items, &written.expect("it was written by now"))?;
     }
     for (path, snapshot) in &ready.watched {
         if let Some(file) = Scanner::changed_since(path, snapshot)? {
@@ -267,6 +282,9 @@ fn keep(
         seconds,
         peak_memory: report.peak_memory,
     })?;
+    if let Some(family) = items::family(kind, ready) {
+        project.cache.write_family(family, ready.key)?;
+    }
     project.cache.write_last(project.profile(), &name, Last { done: Some(ready.key), ..Last::default() })?;
     project.cache.show(&name, &outputs)?;
     Ok(Kept { outputs, same_bytes, irreproducible })

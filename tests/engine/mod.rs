@@ -6,6 +6,7 @@ mod command_line;
 #[cfg(feature = "download")]
 mod download;
 mod file;
+mod items;
 mod keys;
 mod luck;
 mod matrix;

@@ -31,6 +31,8 @@ pub struct Action {
     /// Where the report is written, last.
     pub report: PathBuf,
     pub lineage: Option<Lineage>,
+    /// What an earlier run of a per-item stage left.
+    pub previous: Option<Previous>,
 }
 
 /// An input as a stage run sees it: where it lies and what it is.
@@ -62,6 +64,31 @@ pub struct Item {
     pub id: String,
     pub input: String,
     pub output: String,
+}
+
+/// What an earlier run of the same recipe, but for the items that went in, has left: only what the engine has found to
+/// be as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Previous {
+    /// The first output then: read-only, and never to be written to through a link.
+    pub folder: PathBuf,
+    /// Id -> what went in and what came out.
+    pub items: BTreeMap<String, PreviousItem>,
+    /// The files of the item-wise input as they are now, by their path in it, with the digest of each (hex).
+    pub files: BTreeMap<String, String>,
+}
+
+/// An item of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousItem {
+    /// Digest of what went in (hex).
+    pub input: String,
+    /// Digest of what came out (hex).
+    pub output: String,
+    /// A file with these bytes, by its path in the folder.
+    pub file: String,
 }
 
 /// A set of answers kept for the end (the labels of a test split) that a run scored something against.

@@ -5,7 +5,7 @@ use crate::tests::{action, artifact, run};
 use plantpipe_stage::format::{
     Evaluation, JsonFormat, MultiHot, MultiHotRow, Prediction, Predictions, Split, SplitEvaluation,
 };
-use plantpipe_stage::{Action, Context, Event, Result};
+use plantpipe_stage::{Action, Context, Event, Opening, Result};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -50,13 +50,13 @@ fn a_split_is_scored_with_intervals_and_a_baseline() {
     let test = evaluate(&world(folder.path(), 200)).expect("evaluates");
     assert_eq!(test.images, 200);
     // 180 of 200 right; 1.96 sqrt(.9 x .1 / 200) = 0.042.
-    assert!((test.exact_match.value - 0.9).abs() < 1e-12);
-    assert!((test.exact_match.low - 0.858).abs() < 0.011, "{:?}", test.exact_match);
-    assert!((test.exact_match.high - 0.942).abs() < 0.011, "{:?}", test.exact_match);
+    assert!((test.headline.exact_match.value - 0.9).abs() < 1e-12);
+    assert!((test.headline.exact_match.low - 0.858).abs() < 0.011, "{:?}", test.headline.exact_match);
+    assert!((test.headline.exact_match.high - 0.942).abs() < 0.011, "{:?}", test.headline.exact_match);
     assert_eq!(test.baseline.answer, ["scab"]);
     assert!((test.baseline.exact_match.value - 0.5).abs() < 1e-12);
     assert!(test.baseline.exact_match.low < 0.46 && test.baseline.exact_match.high > 0.54);
-    let scab = &test.per_label[1];
+    let scab = &test.headline.per_label[1];
     // Every tenth image carries scab (0, 10, 20, ... are even): 20 missed of 100, no false alarm.
     assert_eq!((scab.true_positives, scab.false_negatives, scab.false_positives), (80, 20, 0));
     assert_eq!(scab.label, "scab");
@@ -75,7 +75,10 @@ fn each_split_is_told_in_a_sentence_with_its_baseline() {
     // The single photograph carries scab and is answered wrongly.
     assert_eq!(
         *told.lock().expect("unpoisoned"),
-        ["test: exact match 0.000 [0.000, 0.000] on 1 images; always answering scab gets 1.000 [1.000, 1.000]"]
+        [
+            "no threshold and no temperature was fitted: val is not among `splits`",
+            "test: exact match 0.000 [0.000, 0.000] on 1 images; always answering scab gets 1.000 [1.000, 1.000]",
+        ]
     );
 }
 
@@ -98,7 +101,10 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
 fn a_single_photograph_has_an_interval_of_no_width() {
     let folder = tempfile::tempdir().expect("temp folder");
     let test = evaluate(&world(folder.path(), 1)).expect("evaluates");
-    assert_eq!((test.exact_match.low, test.exact_match.high), (test.exact_match.value, test.exact_match.value));
+    assert_eq!(
+        (test.headline.exact_match.low, test.headline.exact_match.high),
+        (test.headline.exact_match.value, test.headline.exact_match.value)
+    );
 }
 
 #[test]
@@ -135,4 +141,19 @@ fn of_equally_common_label_sets_the_baseline_takes_the_first_by_name() {
     assert_eq!(commonest_answer(&labels(vec![row([0, 1]), row([1, 0])])), Some(vec![true, false]));
     assert_eq!(commonest_answer(&labels(vec![row([1, 1]), row([1, 0])])), Some(vec![true, false]));
     assert_eq!(commonest_answer(&labels(vec![])), None);
+}
+
+#[test]
+fn test_is_opened_where_it_is_scored_and_by_no_other_split() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let mut action = world(folder.path(), 20);
+    let opened = |action: &Action| {
+        let ctx = Context::new(action, |_| ());
+        let ended = (EVALUATE.run)(&ctx);
+        (ended.is_ok(), ctx.openings())
+    };
+    let answers = MultiHot::read(&folder.path().join("labels")).expect("reads").fingerprint(Split::Test);
+    assert_eq!(opened(&action), (true, vec![Opening { answers, size: 20 }]));
+    action.params.insert("splits".into(), serde_json::json!(["train"]));
+    assert_eq!(opened(&action), (false, vec![]), "nothing was predicted for train");
 }
