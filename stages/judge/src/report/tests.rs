@@ -44,20 +44,6 @@ fn the_headline_is_the_exact_match_on_test_beside_the_baseline() {
 }
 
 #[test]
-fn an_ensemble_is_spoken_of_by_its_own_name_and_as_none_of_its_models() {
-    let mut world = World::new();
-    world.add_model("train", 0.7);
-    world.stage("together", "ensemble", &[("predictions", "train-predict")]);
-    world.stage("scores", "evaluate", &[("predictions", "together"), ("labels", "dataset")]);
-    world.give("evaluations", "scores");
-    let folder = world.folder.path();
-    Evaluation::read(&folder.join("train-evaluate")).expect("reads").write(&folder.join("scores")).expect("writes");
-    let page = world.page();
-    assert!(line(&page, "| **scores**").starts_with("| **scores** | 0.700"), "{page}");
-    assert!(line(&page, "| **train**").starts_with("| **train** · ResNet-18 | 0.700"), "{page}");
-}
-
-#[test]
 fn a_synthetic_data_set_is_announced_on_top() {
     let mut world = World::new();
     world.add_analysis(|analysis| analysis.synthetic = true);
