@@ -93,6 +93,23 @@ fn current_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|error| Error::failed(format!("cannot tell the current folder: {error}")))
 }
 
+/// The folder of the pipeline file that `-C` and `--file` lead to, where there is one; what is in the file doesn't matter.
+pub fn root(folder: Option<&Path>, file: Option<&Path>) -> Result<Option<PathBuf>> {
+    let current = current_folder()?;
+    let folder = folder.map_or_else(|| current.clone(), |folder| current.join(folder));
+    let path = match file {
+        Some(file) => Some(folder.join(file)),
+        None => search(&folder),
+    };
+    let path = path.filter(|path| path.is_file());
+    Ok(path.map(|path| path.parent().expect("a file has a folder").to_owned()))
+}
+
+/// The nearest pipeline file, upward.
+fn search(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
+}
+
 /// The text, the path of its file, and whether it is the built-in one.
 fn find(folder: &Path, file: Option<&Path>) -> Result<(Arc<Text>, PathBuf, bool)> {
     let text = |name: &Path, content: String| {
@@ -100,7 +117,7 @@ fn find(folder: &Path, file: Option<&Path>) -> Result<(Arc<Text>, PathBuf, bool)
     };
     let path = match file {
         Some(file) => folder.join(file),
-        None => match folder.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file()) {
+        None => match search(folder) {
             Some(path) => path,
             None => {
                 let text = text(Path::new("built-in pipeline.toml"), BUILT_IN.to_owned());

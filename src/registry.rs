@@ -8,6 +8,10 @@ pub struct Registry {
     pub kinds: &'static [&'static [&'static Kind]],
     /// What answers `plantpipe predict`, where it is compiled in; no pipeline names it.
     pub ask: Option<&'static Kind>,
+    /// What answers `plantpipe predict --arch`, where it is compiled in.
+    pub checkpoint: Option<&'static Kind>,
+    /// The architectures that it knows.
+    pub archs: &'static [&'static str],
     /// What looks at a data set for `plantpipe init`, where it is compiled in.
     pub look: Option<&'static Kind>,
     /// Device classes compiled in.
@@ -24,7 +28,7 @@ impl Registry {
     /// The kind of an action: one of a pipeline, or a tool of the command line.
     #[must_use]
     pub fn of_action(&self, name: &str) -> Option<&'static Kind> {
-        self.kinds().chain(self.ask).chain(self.look).find(|kind| kind.name == name)
+        self.kinds().chain(self.ask).chain(self.checkpoint).chain(self.look).find(|kind| kind.name == name)
     }
 
     #[must_use]
@@ -48,6 +52,14 @@ pub const REGISTRY: Registry = Registry {
     ask: Some(&plantpipe_learn::ASK),
     #[cfg(not(feature = "learn"))]
     ask: None,
+    #[cfg(feature = "learn")]
+    checkpoint: Some(&plantpipe_learn::CHECKPOINT),
+    #[cfg(not(feature = "learn"))]
+    checkpoint: None,
+    #[cfg(feature = "learn")]
+    archs: plantpipe_learn::ARCHS,
+    #[cfg(not(feature = "learn"))]
+    archs: &[],
     #[cfg(feature = "data")]
     look: Some(&plantpipe_data::LOOK),
     #[cfg(not(feature = "data"))]

@@ -1,7 +1,7 @@
 //! plantpipe's engine with fake stage kinds, for the engine's tests: they read and write a few bytes of text.
 
 use plantpipe::registry::Registry;
-use plantpipe_stage::format::{Answer, Answers};
+use plantpipe_stage::format::{Answer, Answers, OutputRow, Outputs};
 use plantpipe_stage::{
     Arity, Context, Error, InputSpec, IoContext, Item, Kind, Opening, OutputSpec, ParamSpec, ParamType, Reads, Result,
     Uses,
@@ -16,6 +16,8 @@ fn main() -> ExitCode {
             plantpipe_command::KINDS,
         ],
         ask: Some(&ASK),
+        checkpoint: Some(&CHECKPOINT),
+        archs: &["abacus", "sundial"],
         look: None,
         devices: &["cpu"],
         auto_device: || "cpu".to_owned(),
@@ -249,6 +251,35 @@ fn ask(ctx: &Context) -> Result<()> {
     std::fs::write(&path, serde_json::to_vec(&failed).expect("JSON")).io("write", &path)?;
     Answers { labels, rows }.write(&folder)
 }
+
+/// Gives the length of a file and that of the weights, and writes how it was asked; a file that is empty fails.
+const CHECKPOINT: Kind = Kind {
+    name: "checkpoint",
+    doc: "measures",
+    inputs: &[InputSpec { name: "weights", doc: "a file", format: "weights", arity: Arity::One, reads: Reads::All }],
+    outputs: &[OutputSpec { name: "outputs", doc: "outputs", format: "outputs" }],
+    run: |ctx| {
+        let params: serde_json::Map<String, serde_json::Value> = ctx.params()?;
+        let length = |path: &Path| std::fs::metadata(path).io("read", path).map(|meta| meta.len() as f32);
+        let weights = length(&ctx.input("weights").path)?;
+        let asked: Vec<AskedImage> = serde_json::from_value(params["images"].clone()).expect("images");
+        let (mut rows, mut failed) = (Vec::new(), Vec::new());
+        for AskedImage { name, path } in asked {
+            match length(&path)? {
+                0.0 => failed.push(serde_json::json!({ "name": name, "message": format!("{name}: it is empty") })),
+                length => rows.push(OutputRow { image: name, values: vec![length, weights] }),
+            }
+        }
+        let folder = ctx.output("outputs")?;
+        Outputs { classes: ["c0", "c1"].map(str::to_owned).to_vec(), rows }.write(&folder)?;
+        let asked: serde_json::Map<_, _> = params.into_iter().filter(|(name, _)| name != "images").collect();
+        for (name, value) in [("failed.json", failed.into()), ("asked.json", serde_json::Value::from(asked))] {
+            std::fs::write(folder.join(name), value.to_string()).io("write", &folder)?;
+        }
+        Ok(())
+    },
+    ..BASE
+};
 
 #[derive(serde::Deserialize)]
 struct CopyParams {

@@ -122,7 +122,7 @@ enum Command {
     Graph(graph::Graph),
     /// List the kinds of stages, or one kind's inputs, outputs and params
     Kinds(kinds::Kinds),
-    /// Ask a trained model about photographs
+    /// Ask a trained model, or any checkpoint, about photographs
     Predict(predict::Predict),
     /// Print the JSON Schema of the pipeline file, for editors
     Schema(schema::Schema),
@@ -144,7 +144,7 @@ fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
         Command::Why(command) => command.run(&mut global.open(registry)?, global),
         Command::Graph(command) => command.run(&global.open(registry)?, global),
         Command::Kinds(command) => command.run(registry, global),
-        Command::Predict(command) => command.run(&mut global.open(registry)?, registry, global),
+        Command::Predict(command) => command.run(registry, global),
         Command::Schema(command) => command.run(registry),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

@@ -77,13 +77,9 @@ impl Kept {
         let (message, hint) = match (&wish.remote.sha256, &wish.locked) {
             (None, Some(locked)) => {
                 let (lock, name, wanted) = (&wish.lock_name, wish.name, &locked.sha256);
-                let file = lock.trim_end_matches(".lock");
-                (
-                    format!("{url} is not the file that {lock} names: its sha256 is {found}, not {wanted}"),
-                    format!(
-                        "{and}; to accept the new file, take [sources.{name}] out of {lock}, or give the source its `sha256` ({file}.toml)"
-                    ),
-                )
+                let message = format!("{url} is not the file that {lock} names: its sha256 is {found}, not {wanted}");
+                let accept = format!("take [sources.{name}] out of {lock}, or say its sha256 in the pipeline file");
+                (message, format!("{and}; to accept the new file, {accept}"))
             }
             (wanted, _) => (
                 format!(

@@ -91,3 +91,70 @@ fn what_cannot_be_asked_is_a_usage_error() {
     assert!(ended.stderr.contains("2 stages have a model"), "{}", ended.stderr);
     assert!(ended.stderr.contains("--stage NAME, of train@words, train@other"), "{}", ended.stderr);
 }
+
+/// A folder without any pipeline file.
+fn bare() -> World {
+    let world = world();
+    std::fs::remove_file(world.path("pipeline.toml")).expect("removes");
+    world.write("w.safetensors", "123456");
+    world
+}
+
+const ARCH: &[&str] = &["--arch", "abacus", "--weights", "w.safetensors"];
+
+#[test]
+fn a_checkpoint_is_asked_as_it_is_without_any_pipeline() {
+    let world = bare();
+    let ask = |args: &[&str]| world.ok(&[&["predict", "leaves", "one"], ARCH, args].concat());
+    let table = "image,c0,c1\nleaves/a.png,4,6\nleaves/deep/b.JPG,4,6\none,4,6\n";
+    assert_eq!(ask(&[]).stdout, table);
+    assert_eq!(ask(&["--csv", "out.csv"]).stdout, "");
+    assert_eq!(world.read("out.csv"), table);
+    assert_eq!(ask(&["--top", "1"]).stdout.lines().next(), Some("leaves/a.png       c1 6.00"));
+    assert!(!world.path("cache").exists());
+    let said =
+        ["--size", "96", "--mean", "0.5", "--std", "0.1,0.2,0.3", "--eps", "1e-3", "--labels", "one", "--logits"];
+    let document: serde_json::Value =
+        serde_json::from_str(&ask(&[&said[..], &["--json"]].concat()).stdout).expect("JSON");
+    assert_eq!(document["answers"][2], serde_json::json!({ "image": "one", "values": [4.0, 6.0] }));
+    let labels = world.path("one");
+    let asked = serde_json::json!({
+        "arch": "abacus", "batch": 32, "eps": 1e-3, "labels": labels.canonicalize().expect("a path"), "mean": [0.5, 0.5, 0.5],
+        "scores": "logits", "size": 96, "std": [0.1, 0.2, 0.3],
+    });
+    assert_eq!(document["asked"], asked);
+}
+
+#[test]
+fn a_checkpoint_that_has_no_answer_for_a_photograph_answers_for_the_others() {
+    let world = bare();
+    world.write("leaves/c.png", "");
+    let ended = world.go(&[&["predict", "leaves"], ARCH].concat());
+    assert_eq!(ended.code, 1);
+    assert_eq!(ended.stdout, "image,c0,c1\nleaves/a.png,4,6\nleaves/deep/b.JPG,4,6\n");
+    assert!(ended.stderr.contains("1 of 3 photographs got no answer"), "{}", ended.stderr);
+}
+
+#[test]
+fn flags_of_a_checkpoint_that_do_not_go_together_are_told() {
+    let world = bare();
+    for (args, says) in [
+        (&["--weights", "w.safetensors"][..], "--arch <ARCH>"),
+        (&["--arch", "abacus"], "--weights <FILE>"),
+        (&["--size", "96"], "--arch <ARCH>"),
+        (&[ARCH, &["--stage", "train"]].concat(), "'--arch <ARCH>' cannot be used with '--stage <NAME>'"),
+        (&[ARCH, &["--cam", "cams"]].concat(), "'--arch <ARCH>' cannot be used with '--cam <DIR>'"),
+        (&[ARCH, &["--mean", "1,2"]].concat(), "one number, or three with commas"),
+        (&[ARCH, &["--std", "0"]].concat(), "a standard deviation is greater than 0"),
+        (&[ARCH, &["--eps", "-1"]].concat(), "a number from 0 to 1"),
+        (&[ARCH, &["--size", "1"]].concat(), "1 is not in 8..=4096"),
+        (&[ARCH, &["-S", "stages.train.lr=1"]].concat(), "--profile and --set change a pipeline, and --arch asks none"),
+        (&[ARCH, &["--labels", "none.txt"]].concat(), "there is no file none.txt"),
+        (&["--arch", "abakus", "--weights", "w.safetensors"], "did you mean `abacus`?"),
+        (&["--arch", "abacus", "--weights", "none"], "there is no file none"),
+    ] {
+        let ended = world.go(&[&["predict", "one"], args].concat());
+        assert_eq!(ended.code, 2, "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(says), "{args:?}: {}", ended.stderr);
+    }
+}

@@ -134,9 +134,7 @@ fn run(ctx: &Context) -> Result<()> {
         return Err(none_read(&failed));
     }
     Answers { labels: model.card.labels.clone(), rows }.write(&folder)?;
-    let failed =
-        failed.into_iter().map(|(asked, error)| AskFailure { name: asked.name.clone(), message: error.message });
-    write_failed(&folder, &failed.collect::<Vec<_>>())
+    write_failed(&folder, &failed)
 }
 
 /// A photograph on the very path of those that the model learnt from: made ready as they were, written as JPEG, decoded.
@@ -193,7 +191,8 @@ impl<'a> Ready<'a> {
     }
 }
 
-fn none_read(failed: &[(&AskedImage, Error)]) -> Error {
+/// Why nothing at all was answered.
+pub(crate) fn none_read(failed: &[(&AskedImage, Error)]) -> Error {
     let first = &failed[0].1.message;
     Error::new(match failed.len() {
         1 => first.clone(),
@@ -202,9 +201,13 @@ fn none_read(failed: &[(&AskedImage, Error)]) -> Error {
     .hint("name whole JPEG, PNG or WebP files")
 }
 
-fn write_failed(folder: &Path, failed: &[AskFailure]) -> Result<()> {
+/// Writes [`AskFailure::FILE`].
+pub(crate) fn write_failed(folder: &Path, failed: &[(&AskedImage, Error)]) -> Result<()> {
     let path = folder.join(AskFailure::FILE);
-    let mut text = serde_json::to_string_pretty(failed).map_err(|error| Error::at(&path, error))?;
+    let failure =
+        |(asked, error): &(&AskedImage, Error)| AskFailure { name: asked.name.clone(), message: error.message.clone() };
+    let failed: Vec<AskFailure> = failed.iter().map(failure).collect();
+    let mut text = serde_json::to_string_pretty(&failed).map_err(|error| Error::at(&path, error))?;
     text.push('\n');
     std::fs::write(&path, text).io("write", &path)
 }

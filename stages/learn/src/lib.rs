@@ -1,8 +1,9 @@
-//! Learning: the kinds `train`, `predict` and `explain`, and `ask` for the command line. Burn lives in this crate and nowhere else.
+//! Learning: the kinds `train`, `predict` and `explain`, and `ask` and `checkpoint` for the command line. Burn lives in this crate and nowhere else.
 
 mod ask;
 mod augment;
 mod batches;
+mod checkpoint;
 mod device;
 mod ema;
 mod explain;
@@ -21,6 +22,7 @@ mod weights;
 mod words;
 
 pub use ask::{ASK, AskFailure, AskParams, AskedImage};
+pub use checkpoint::{CHECKPOINT, CheckpointAsked, CheckpointParams};
 pub use device::auto as auto_device;
 pub use explain::EXPLAIN;
 pub use predict::PREDICT;
@@ -30,6 +32,9 @@ use plantpipe_stage::{Code, Kind, code};
 
 /// The kinds that pipelines may name.
 pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT, &EXPLAIN];
+
+/// The architectures, by timm's names.
+pub const ARCHS: &[&str] = models::Arch::NAMES;
 
 /// What every kind here computes with.
 const NETWORK: Code = code!(

@@ -1,7 +1,7 @@
 //! Weights as files: safetensors by the published tensor names; [`load`] refuses whatever does not fit, [`save`] gives
 //! the same bytes for the same weights.
 
-use crate::models::Network;
+use crate::models::{Arch, Network};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use plantpipe_stage::{Error, IoContext, Result};
@@ -85,6 +85,18 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf> {
         _ => Err(Error::at(path, format!("{} .safetensors files, where one is wanted", files.len()))
             .hint("name the file itself as the source")),
     }
+}
+
+/// How many outputs a checkpoint's own head has; none: it has no head.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn classes(path: &Path, arch: Arch) -> Result<Option<usize>> {
+    let bytes = std::fs::read(path).io("read", path)?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|error| Error::at(path, format!("this is no safetensors file ({error})")))?;
+    let weight = file.tensor(&format!("{}weight", arch.head())).ok();
+    Ok(weight.and_then(|weight| weight.shape().first().copied()))
 }
 
 /// The learnable parameters, counted.
@@ -267,7 +279,7 @@ impl ModuleMapper for Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{Arch, Config};
+    use crate::models::Config;
     use burn::tensor::Device;
 
     type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;

@@ -19,7 +19,7 @@ pub const TABLES: Code = code!(
     "format/table.rs"
 );
 /// What is asked outside a pipeline.
-pub const TOOLS: Code = code!("stage", "format/answers.rs", "format/look.rs");
+pub const TOOLS: Code = code!("stage", "format/answers.rs", "format/look.rs", "format/outputs.rs");
 /// The documents that stages write.
 pub const DOCUMENTS: Code = code!(
     "stage",

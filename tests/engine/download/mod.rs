@@ -4,7 +4,7 @@ mod hub;
 mod lock;
 mod server;
 
-use crate::world::{World, events};
+use crate::world::{Ended, World, events};
 use server::{Server, cut, file, redirect, reply};
 
 /// The file served: 300 000 bytes.
@@ -235,4 +235,30 @@ fn a_download_tells_its_events() {
     assert_eq!((&last["done"], &last["total"]), (&300_000.into(), &300_000.into()));
     let kept = &events(&stream, "source_kept")[0];
     assert_eq!((&kept["bytes"], &kept["sha256"]), (&300_000.into(), &SHA256.into()));
+}
+
+#[test]
+fn the_weights_of_a_checkpoint_are_brought_into_the_projects_cache_or_the_users_own() {
+    let server = good();
+    let address = format!("{}/leaf.txt", server.address);
+    let world = world("'own.txt'");
+    let ask = |args: &[&str]| -> Ended {
+        let args = [&["predict", "pipeline.toml", "--arch", "abacus", "--weights", &address], args].concat();
+        world.command(&args).env("XDG_CACHE_HOME", world.path("home")).output().expect("starts").into()
+    };
+    for cache in ["cache", "home/plantpipe"] {
+        let ended = ask(&["--offline"]);
+        assert_eq!(ended.code, 1);
+        assert!(ended.stderr.contains("is not on this machine yet"), "{}", ended.stderr);
+        let ended = ask(&[]);
+        assert!(ended.stdout.ends_with(",300000\n"), "{}", ended.stderr);
+        let place = format!("/{cache}/downloads/");
+        assert!(ended.stderr.contains("the weights are kept as ") && ended.stderr.contains(&place), "{}", ended.stderr);
+        assert_eq!(ask(&["--offline", "-q"]).stderr, "");
+        // Without a pipeline file there is no project any more.
+        std::fs::rename(world.path("pipeline.toml"), world.path("elsewhere.toml")).ok();
+        world.write("pipeline.toml/readme.png", "a folder of that name");
+    }
+    assert_eq!(server.heard().len(), 2);
+    assert!(!world.path("pipeline.lock").exists());
 }

@@ -1,6 +1,7 @@
 //! The tests of the kinds in small worlds, and the checks that hold for every kind of the crate.
 
 mod ask;
+mod checkpoint;
 mod explain;
 mod losses;
 mod networks;
@@ -9,7 +10,7 @@ mod published;
 mod training;
 mod world;
 
-use crate::{ASK, KINDS};
+use crate::{ASK, CHECKPOINT, KINDS};
 use plantpipe_stage::Kind;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ fn the_params_of_every_kind_read_their_defaults() {
             "predict" => serde_json::from_value::<crate::predict::Params>(read).map(drop),
             "explain" => serde_json::from_value::<crate::explain::Params>(read).map(drop),
             "ask" => serde_json::from_value::<crate::AskParams>(read).map(drop),
+            "checkpoint" => serde_json::from_value::<crate::CheckpointParams>(read).map(drop),
             other => panic!("no params struct is known for the kind `{other}`"),
         };
         result.unwrap_or_else(|error| panic!("{}: {error}", kind.name));
@@ -70,9 +72,9 @@ fn every_crate_that_pixels_depend_on_is_listed() {
     }
 }
 
-/// The kinds of pipelines, and that of the command line.
+/// The kinds of pipelines, and those of the command line.
 fn all() -> impl Iterator<Item = &'static Kind> {
-    KINDS.iter().copied().chain([&ASK])
+    KINDS.iter().copied().chain([&ASK, &CHECKPOINT])
 }
 
 /// Every file below a folder.

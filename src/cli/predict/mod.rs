@@ -1,4 +1,7 @@
-//! `plantpipe predict`: asks a trained model about photographs, with exactly the preprocessing of its training.
+//! `plantpipe predict`: asks a trained model about photographs, with exactly the preprocessing of its training; or, in
+//! [`checkpoint`], any checkpoint as it is.
+
+mod checkpoint;
 
 use super::run::threads;
 use super::tool::run_tool;
@@ -8,7 +11,6 @@ use crate::cache::objects::Presence;
 use crate::cache::{make, write_whole};
 use crate::console::{Console, Verbosity, counted};
 use crate::error::{Error, Result};
-
 use crate::graph::StageId;
 use crate::project::Project;
 use crate::registry::Registry;
@@ -46,6 +48,8 @@ pub struct Predict {
     /// On a terminal, show the N most probable labels of each
     #[arg(long, value_name = "N")]
     top: Option<usize>,
+    #[command(flatten)]
+    checkpoint: checkpoint::Flags,
 }
 
 /// A photograph to ask about.
@@ -63,8 +67,21 @@ struct Failed {
     message: String,
 }
 
+impl Failed {
+    fn document(&self) -> serde_json::Value {
+        json!({ "image": self.name, "error": self.message })
+    }
+}
+
 impl Predict {
-    pub fn run(&self, project: &mut Project, registry: Registry, global: &Global) -> Result<()> {
+    pub fn run(&self, registry: Registry, global: &Global) -> Result<()> {
+        match self.checkpoint.asked() {
+            Some(checkpoint) => self.ask_checkpoint(&checkpoint, &registry, global),
+            None => self.ask_stage(&mut global.open(registry)?, registry, global),
+        }
+    }
+
+    fn ask_stage(&self, project: &mut Project, registry: Registry, global: &Global) -> Result<()> {
         let Some(kind) = registry.ask else {
             return Err(Error::usage("this plantpipe was built without learning: it has no model to ask"));
         };
@@ -103,16 +120,8 @@ impl Predict {
             copy(&folder.join("cams"), to)?;
         }
         let failed = failed(&folder.join("failed.json"))?;
-        self.show(&folder, &answers, &failed, global)?;
-        if failed.is_empty() {
-            return Ok(());
-        }
-        if !global.json {
-            for failed in &failed {
-                complain(&format!("error: {}", failed.message));
-            }
-        }
-        Err(Error::failed(format!("{} of {} got no answer", failed.len(), counted(images.len(), "photograph"))))
+        self.show(&folder.join(Answers::FILE), || document(&answers, &failed), || table(&answers, self.top), global)?;
+        finish(&failed, images.len(), global)
     }
 
     /// The stage named, or the only one that has a model.
@@ -136,23 +145,40 @@ impl Predict {
         }
     }
 
-    fn show(&self, folder: &Path, answers: &Answers, failed: &[Failed], global: &Global) -> Result<()> {
-        let csv = || {
-            let path = folder.join(Answers::FILE);
-            std::fs::read(&path).map_err(|error| Error::io("read", &path, &error))
-        };
-        if let Some(file) = self.csv.as_ref().filter(|file| file.as_os_str() != "-") {
-            write_whole(file, &csv()?)?;
+    /// The answers as they are wanted: as the table in `file`, a document, or lines for people.
+    fn show(
+        &self,
+        file: &Path,
+        document: impl FnOnce() -> serde_json::Value,
+        lines: impl FnOnce() -> String,
+        global: &Global,
+    ) -> Result<()> {
+        let csv = || std::fs::read(file).map_err(|error| Error::io("read", file, &error));
+        if let Some(to) = self.csv.as_ref().filter(|to| to.as_os_str() != "-") {
+            write_whole(to, &csv()?)?;
         }
         if global.json {
-            return print_json(&document(answers, failed));
+            return print_json(&document());
         }
         match &self.csv {
-            Some(file) if file.as_os_str() != "-" => Ok(()),
-            None if std::io::stdout().is_terminal() || self.top.is_some() => print(&table(answers, self.top)),
+            Some(to) if to.as_os_str() != "-" => Ok(()),
+            None if std::io::stdout().is_terminal() || self.top.is_some() => print(&lines()),
             _ => print(&String::from_utf8_lossy(&csv()?)),
         }
     }
+}
+
+/// Fails where some photographs got no answer, and says why each did not.
+fn finish(failed: &[Failed], asked: usize, global: &Global) -> Result<()> {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    if !global.json {
+        for failed in failed {
+            complain(&format!("error: {}", failed.message));
+        }
+    }
+    Err(Error::failed(format!("{} of {} got no answer", failed.len(), counted(asked, "photograph"))))
 }
 
 /// The model of the stage's last run, with a word where that is not what it would be now.
@@ -239,13 +265,12 @@ fn document(answers: &Answers, failed: &[Failed]) -> serde_json::Value {
             answers.labels.iter().zip(row.probabilities.iter().map(number)).collect();
         json!({ "image": row.image, "probabilities": probabilities, "predicted": row.predicted })
     };
-    let failed = failed.iter().map(|failed| json!({ "image": failed.name, "error": failed.message }));
     json!({
         "schema_version": 1,
         "threshold": THRESHOLD,
         "labels": answers.labels,
         "answers": answers.rows.iter().map(row).collect::<Vec<_>>(),
-        "failed": failed.collect::<Vec<_>>(),
+        "failed": failed.iter().map(Failed::document).collect::<Vec<_>>(),
     })
 }
 
