@@ -7,7 +7,7 @@ use crate::models::{Arch, Config, Network};
 use crate::weights::{self, Wanted};
 use crate::{CRATES, NETWORK, device};
 use burn::tensor::Device;
-use plantpipe_pixels::{RgbImage, decode, resize};
+use plantpipe_pixels::{RgbImage, decode, pillow};
 use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat, OutputRow, Outputs, Preprocessing, Scores};
 use plantpipe_stage::sources;
 use plantpipe_stage::{Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, Reads, Result, Uses, code};
@@ -35,7 +35,7 @@ pub const CHECKPOINT: Kind = Kind {
     params: &[],
     code: &[&NETWORK, &ASKING, &sources::TOOLS, &sources::SHARDS, &plantpipe_pixels::CODE],
     crates: CRATES,
-    uses: Uses { seed: false, device: true, lineage: false, published: false },
+    uses: Uses { device: true, ..Uses::NOTHING },
     run,
 };
 
@@ -192,11 +192,11 @@ fn names(file: Option<&Path>, outputs: usize) -> Result<Vec<String>> {
         .hint("a line a class, in the order of the outputs"))
 }
 
-/// A photograph, upright, squashed to a square.
+/// A photograph, upright, squashed to a square as Pillow does it.
 fn load(asked: &AskedImage, size: u32) -> Result<RgbImage> {
     let name = Path::new(&asked.name);
     let bytes = std::fs::read(&asked.path).io("read", name)?;
-    Ok(resize(&decode(&bytes, name)?, size, size))
+    Ok(pillow::squash(&decode(&bytes, name)?, size, size))
 }
 
 /// The photographs have been squashed to the network's size by then, and were never encoded.

@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod huffman;
 pub mod palette;
+pub mod pillow;
 mod prepare;
 mod resize;
 mod scan;
@@ -31,6 +32,7 @@ pub const CODE: Code = code!(
     "decode.rs",
     "encode.rs",
     "huffman.rs",
+    "pillow.rs",
     "prepare.rs",
     "resize.rs",
     "scan.rs",

@@ -5,7 +5,7 @@ use crate::models::{Arch, Config};
 use crate::weights::save;
 use crate::{AskedImage, CHECKPOINT, CheckpointAsked, CheckpointParams};
 use burn::tensor::{Device, Tensor, TensorData};
-use plantpipe_pixels::{decode, resize, to_chw};
+use plantpipe_pixels::{decode, pillow, to_chw};
 use plantpipe_stage::Error;
 use plantpipe_stage::format::{Outputs, Scores, Split};
 use safetensors::Dtype;
@@ -50,7 +50,7 @@ impl Asked {
     /// What the network gives for one photograph, step by step.
     fn by_hand(&self, image: &AskedImage, size: u32, mean: [f32; 3], std: [f32; 3], eps: f64) -> Vec<f32> {
         let photo = decode(&std::fs::read(&image.path).expect("reads"), &image.path).expect("decodes");
-        let pixels = to_chw(&resize(&photo, size, size), mean, std);
+        let pixels = to_chw(&pillow::squash(&photo, size, size), mean, std);
         let side = size as usize;
         let input = Tensor::from_data(TensorData::new(pixels, [1, 3, side, side]), &Device::flex());
         self.network(eps).predict(input).into_data().try_to_vec().expect("floats")
