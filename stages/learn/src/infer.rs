@@ -2,7 +2,7 @@
 //! and [`Trained`], a model folder opened.
 
 use crate::batches::{Batch, Batches, Photos};
-use crate::models::{Arch, Network};
+use crate::models::{Arch, Config, Network};
 use crate::weights::{self, Wanted};
 use crate::words::few;
 use burn::tensor::{Device, Tensor};
@@ -64,7 +64,8 @@ impl Trained {
     pub(crate) fn open(folder: &Path, device: &Device) -> Result<Self> {
         let card = ModelCard::read(folder)?;
         let arch = Arch::of(&card.arch)?;
-        let network = arch.init(card.labels.len(), card.norm_eps, card.seed, device);
+        let config = Config { labels: card.labels.len(), eps: card.norm_eps, size: card.preprocessing.size as usize };
+        let network = arch.init(config, card.seed, device)?;
         let network = weights::load(network, &folder.join(MODEL_WEIGHTS), Wanted::All)?;
         Ok(Self { card, arch, network })
     }

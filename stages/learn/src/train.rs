@@ -3,7 +3,7 @@
 use crate::augment::Augment;
 use crate::batches::{Batch, Batches, Photos};
 use crate::loss::{bce, bce_with_logits};
-use crate::models::{Arch, Network, Phase};
+use crate::models::{Arch, Config, Network, Phase};
 use crate::optim::{Optimizer, Rule, Schedule};
 use crate::weights::{self, Wanted};
 use crate::words::{counted, speed};
@@ -50,7 +50,7 @@ pub const TRAIN: Kind = Kind {
     params: PARAMS,
     code: &[&NETWORK, &TRAINING, &sources::RANDOM, &sources::SHARDS, &plantpipe_pixels::CODE],
     crates: CRATES,
-    uses: Uses { seed: true, device: true, lineage: false, published: false },
+    uses: Uses { seed: true, device: true, ..Uses::NOTHING },
     run,
 };
 
@@ -239,7 +239,8 @@ fn run(ctx: &Context) -> Result<()> {
     }
     let pretrained = ctx.optional("weights");
     let norm_eps = params.norm_eps.or(if pretrained.is_some() { arch.published_eps() } else { 1e-5 });
-    let mut network = arch.init(train.labels.len(), norm_eps, ctx.seed(), &device);
+    let config = Config { labels: train.labels.len(), eps: norm_eps, size: params.size as usize };
+    let mut network = arch.init(config, ctx.seed(), &device)?;
     if let Some(artifact) = pretrained {
         network = weights::load(network, &weights::find(&artifact.path)?, Wanted::AllBut(arch.head()))?;
     }
@@ -401,8 +402,8 @@ impl Training<'_> {
     ) -> Result<(Network, f64)> {
         let mask = self.mask(batch.items.len(), network.width(), step);
         let targets = self.train.targets(&batch.items, &self.device);
-        let activation = network.features(batch.tensor(&self.device), Phase::Train);
-        let loss = bce_with_logits(network.tail(activation, mask), targets);
+        let pooled = network.pooled(batch.tensor(&self.device), Phase::Train);
+        let loss = bce_with_logits(network.head(pooled, mask), targets);
         let value: f64 = f64::from(loss.clone().into_scalar::<f32>());
         if !value.is_finite() {
             return Err(Error::new(format!("the loss is {value} at step {}", step + 1))

@@ -242,13 +242,13 @@ impl ModuleMapper for Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Arch;
+    use crate::models::{Arch, Config};
     use burn::tensor::Device;
 
     type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
     fn network(arch: Arch, seed: u64) -> Network {
-        arch.init(6, 1e-5, seed, &Device::flex())
+        arch.init(Config { labels: 6, eps: 1e-5, size: 32 }, seed, &Device::flex()).expect("builds")
     }
 
     /// Writes the weights of a fresh network, changed by `edit`.

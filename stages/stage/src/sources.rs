@@ -12,6 +12,7 @@ pub const SHARDS: Code = code!("stage", "format/images.rs", "format/shards.rs");
 pub const TABLES: Code = code!(
     "stage",
     "format/dataset.rs",
+    "format/fingerprint.rs",
     "format/multihot.rs",
     "format/predictions.rs",
     "format/splits.rs",
@@ -25,6 +26,8 @@ pub const DOCUMENTS: Code = code!(
     "format/mod.rs",
     "format/analysis.rs",
     "format/cams.rs",
+    "format/comparison.rs",
+    "format/decision.rs",
     "format/duplicates.rs",
     "format/evaluation.rs",
     "format/lineage.rs",

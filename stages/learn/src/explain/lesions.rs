@@ -1,6 +1,6 @@
 //! How well a map meets the lesions: [`overlap`] of one map, [`summary`] over many.
 
-use super::gradcam::Map;
+use super::map::Map;
 use plantpipe_pixels::{RgbImage, decode, square};
 use plantpipe_stage::format::{CamMap, Fit, LesionSummary, mask_file};
 use plantpipe_stage::{IoContext, Result};
@@ -114,6 +114,7 @@ mod tests {
             file: String::new(),
             lesion_share: share,
             lesion_area: area,
+            faithfulness: None,
         };
         let maps = [cam(Some(0.25), Some(0.1)), cam(Some(0.75), Some(0.3)), cam(None, Some(0.9)), cam(None, None)];
         let summary = summary(maps.iter()).expect("two maps");

@@ -16,7 +16,7 @@ pub const MODEL_HISTORY: &str = "history.csv";
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
     pub schema: u32,
-    /// `resnet18`, `efficientnet_lite0`.
+    /// A timm name, such as `resnet18` or `vit_small_patch14_dinov2`.
     pub arch: String,
     /// In the order of the head's outputs.
     pub labels: Vec<String>,
