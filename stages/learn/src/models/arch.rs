@@ -138,7 +138,6 @@ impl Arch {
     /// How deep a tensor lies, by its published name, as timm's `group_matcher` counts for layer-wise learning rates:
     /// 0 is the stem (a `ViT`'s patch, position and class embeddings), then one for each block in the order of the
     /// forward pass (the norm or convolution after the last block counts to it), and `depths() - 1` is the head.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked for by training"))]
     pub(crate) fn depth_of(self, tensor: &str) -> usize {
         let mut words = tensor.split('.');
         let first = words.next().unwrap_or_default();
