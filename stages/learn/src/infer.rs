@@ -2,7 +2,7 @@
 //! and [`Trained`], a model folder opened.
 
 use crate::batches::{Batch, Batches, Photos};
-use crate::models::{Arch, Network};
+use crate::models::{Arch, Config, Network};
 use crate::weights::{self, Wanted};
 use crate::words::few;
 use burn::tensor::{Device, Tensor};
@@ -20,10 +20,25 @@ pub(crate) fn logits<'a>(
     batches: &Batches,
     device: &Device,
     name: impl Fn(usize) -> &'a str,
+    done: impl FnMut(usize),
+) -> Result<Vec<Vec<f32>>> {
+    turned_logits(network, batches, 0, device, name, done)
+}
+
+/// The same of photographs that lie in one of the [`crate::turn::WAYS`].
+///
+/// # Errors
+/// As [`logits`].
+pub(crate) fn turned_logits<'a>(
+    network: &mut Network,
+    batches: &Batches,
+    way: u32,
+    device: &Device,
+    name: impl Fn(usize) -> &'a str,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Vec<f32>>> {
     let mut ready = 0;
-    let rows = batches.plain(|batch: Batch| {
+    let rows = batches.turned(way, |batch: Batch| {
         ready += batch.items.len();
         let rows = rows(network.predict(batch.tensor(device)));
         done(ready);
@@ -64,7 +79,8 @@ impl Trained {
     pub(crate) fn open(folder: &Path, device: &Device) -> Result<Self> {
         let card = ModelCard::read(folder)?;
         let arch = Arch::of(&card.arch)?;
-        let network = arch.init(card.labels.len(), card.norm_eps, card.seed, device);
+        let config = Config { labels: card.labels.len(), eps: card.norm_eps, size: card.preprocessing.size as usize };
+        let network = arch.init(config, card.seed, device)?;
         let network = weights::load(network, &folder.join(MODEL_WEIGHTS), Wanted::All)?;
         Ok(Self { card, arch, network })
     }

@@ -4,15 +4,19 @@ mod ask;
 mod augment;
 mod batches;
 mod device;
+mod ema;
 mod explain;
+mod gradients;
 mod infer;
 mod loss;
+mod mix;
 mod models;
 mod optim;
 mod predict;
 #[cfg(test)]
 mod tests;
 mod train;
+mod turn;
 mod weights;
 mod words;
 
@@ -33,14 +37,40 @@ const NETWORK: Code = code!(
     "batches.rs",
     "device.rs",
     "infer.rs",
+    "models/activation.rs",
+    "models/arch.rs",
     "models/efficientnet_lite0.rs",
     "models/init.rs",
     "models/layers.rs",
     "models/mod.rs",
     "models/norm.rs",
     "models/resnet.rs",
+    "models/vit.rs",
+    "turn.rs",
     "weights.rs",
     "words.rs",
+);
+
+/// What training adds to that.
+const TRAINING: Code = code!(
+    "learn",
+    "augment.rs",
+    "ema.rs",
+    "gradients.rs",
+    "loss/asl.rs",
+    "loss/bce.rs",
+    "loss/confusion.rs",
+    "loss/focal.rs",
+    "loss/mod.rs",
+    "mix.rs",
+    "optim.rs",
+    "train/depths.rs",
+    "train/fit.rs",
+    "train/mod.rs",
+    "train/params.rs",
+    "train/settings.rs",
+    "train/step.rs",
+    "train/validate.rs",
 );
 
 /// The crates whose locked versions results depend on, those of `plantpipe_pixels` among them.
@@ -58,6 +88,7 @@ const CRATES: &[&str] = &[
     "png",
     "rand",
     "rand_chacha",
+    "rand_distr",
     "safetensors",
     "zune-jpeg",
 ];

@@ -94,7 +94,7 @@ pub(crate) fn parameters(network: &Network) -> u64 {
 }
 
 /// Running statistics are state, not parameters.
-fn is_learnable(name: &str) -> bool {
+pub(crate) fn is_learnable(name: &str) -> bool {
     !name.ends_with(".running_mean") && !name.ends_with(".running_var")
 }
 
@@ -149,6 +149,13 @@ fn tensors(network: &Network) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
     collector.tensors
 }
 
+/// The names of its tensors, the running statistics too, in the order in which the network visits them.
+pub(crate) fn names(network: &Network) -> Vec<String> {
+    let mut names = Names::default();
+    network.visit(&mut names);
+    names.names
+}
+
 fn shapes(network: &Network) -> BTreeMap<String, Vec<usize>> {
     let mut shapes = Shapes::default();
     network.visit(&mut shapes);
@@ -198,6 +205,24 @@ impl ModuleVisitor for Collector {
 }
 
 #[derive(Default)]
+struct Names {
+    place: Place,
+    names: Vec<String>,
+}
+
+impl ModuleVisitor for Names {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.place.enter(name, container_type);
+    }
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        self.place.exit(container_type);
+    }
+    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
+        self.names.push(self.place.name());
+    }
+}
+
+#[derive(Default)]
 struct Shapes {
     place: Place,
     shapes: BTreeMap<String, Vec<usize>>,
@@ -242,13 +267,13 @@ impl ModuleMapper for Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Arch;
+    use crate::models::{Arch, Config};
     use burn::tensor::Device;
 
     type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
     fn network(arch: Arch, seed: u64) -> Network {
-        arch.init(6, 1e-5, seed, &Device::flex())
+        arch.init(Config { labels: 6, eps: 1e-5, size: 32 }, seed, &Device::flex()).expect("builds")
     }
 
     /// Writes the weights of a fresh network, changed by `edit`.

@@ -1,5 +1,6 @@
 //! Grad-CAM (Selvaraju et al. 2017): [`grad_cam`] gives a [`Map`] an image and label from one backward pass.
 
+use crate::models::Activation;
 use burn::tensor::activation::relu;
 use burn::tensor::{Int, Tensor, TensorData};
 use plantpipe_pixels::GrayImage;
@@ -7,28 +8,28 @@ use plantpipe_pixels::GrayImage;
 /// For each (row of the activation, label): `ReLU` of the channels' sum, each weighted by the spatial mean of the
 /// logit's gradient on it, then min-max to 0..1, at the activation's size.
 ///
-/// `activation` is `[n, width, h, w]` on a plain device: only `tail`, from there to logits `[n, labels]`, is
+/// `activation`, `[n, width, h, w]`, is on a plain device: only `tail`, from there to logits `[n, labels]`, is
 /// differentiated, once for all pairs.
 pub(super) fn grad_cam(
-    tail: impl Fn(Tensor<4>) -> Tensor<2>,
-    activation: Tensor<4>,
+    tail: impl Fn(Activation) -> Tensor<2>,
+    activation: Activation,
     pairs: &[(usize, usize)],
 ) -> Vec<Map> {
-    let [_, _, height, width] = activation.dims();
+    let [_, _, height, width] = activation.spatial.dims();
     let rows: Vec<i32> = pairs.iter().map(|(row, _)| *row as i32).collect();
-    let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [pairs.len()]), &activation.device());
-    let activation = activation.select(0, rows); // [pairs, width, h, w]
+    let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [pairs.len()]), &activation.spatial.device());
+    let activation = activation.select(rows); // [pairs, width, h, w]
 
-    let leaf = Tensor::<4>::from_inner(activation.clone()).require_grad();
+    let leaf = activation.clone().leaf();
     let logits = tail(leaf.clone()); // [pairs, labels]
     let wanted = one_hot(pairs, logits.dims()[1]);
-    let wanted = Tensor::<2>::from_data(TensorData::new(wanted, logits.dims()), &leaf.device());
+    let wanted = Tensor::<2>::from_data(TensorData::new(wanted, logits.dims()), &logits.device());
     // Rows do not mix, so the gradient of the sum is each pair's own.
     let gradients = (logits * wanted).sum().backward();
-    let gradient = leaf.grad(&gradients).expect("the logits depend on the activation");
+    let gradient = leaf.spatial.grad(&gradients).expect("the logits depend on the activation");
 
     let weights = gradient.mean_dim(3).mean_dim(2); // [pairs, width, 1, 1]
-    let maps = relu((weights * activation).sum_dim(1)); // [pairs, 1, h, w]
+    let maps = relu((weights * activation.spatial).sum_dim(1)); // [pairs, 1, h, w]
     let values: Vec<f32> = maps.into_data().try_to_vec().expect("tensors are f32");
     values.chunks(height * width).map(|values| Map { width, height, values: min_max(values) }).collect()
 }
@@ -99,15 +100,17 @@ mod tests {
     }
 
     /// The spatial mean, then two labels from two channels: 2 A0 - A1, and -A0 (a head without bias).
-    fn tail(activation: Tensor<4>) -> Tensor<2> {
+    fn tail(activation: Activation) -> Tensor<2> {
+        let activation = activation.spatial;
         let [n, width, h, w] = activation.dims();
         let head = Tensor::<2>::from_floats([[2.0, -1.0], [-1.0, 0.0]], &activation.device());
         activation.reshape([n, width, h * w]).mean_dim(2).reshape([n, width]).matmul(head)
     }
 
     /// Two photographs, two channels, 1 x 2.
-    fn activation() -> Tensor<4> {
-        Tensor::from_floats([[[[1.0, 3.0]], [[0.0, 2.0]]], [[[5.0, 0.0]], [[4.0, 1.0]]]], &Device::flex())
+    fn activation() -> Activation {
+        let values = [[[[1.0, 3.0]], [[0.0, 2.0]]], [[[5.0, 0.0]], [[4.0, 1.0]]]];
+        Activation::of(Tensor::from_floats(values, &Device::flex()))
     }
 
     #[test]

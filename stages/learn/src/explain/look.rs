@@ -3,7 +3,6 @@
 use super::gradcam::{Map, grad_cam};
 use crate::batches::Batches;
 use crate::infer::{Trained, logits, sigmoid};
-use crate::models::Phase;
 use burn::module::Module;
 use burn::tensor::Device;
 use plantpipe_pixels::RgbImage;
@@ -80,9 +79,9 @@ impl Look<'_> {
             ready += batch.items.len();
             let of_row = |(row, item): (usize, &usize)| shown[*item].iter().map(move |label| (row, *label)).collect();
             let pairs = batch.items.iter().enumerate().map(of_row).collect::<Vec<Vec<_>>>().concat();
-            let activation = plain.features(batch.tensor(self.device), Phase::Eval);
+            let activation = plain.activation(batch.tensor(self.device));
             let maps = match self.method {
-                Method::GradCam => grad_cam(|activation| network.tail(activation, None), activation, &pairs),
+                Method::GradCam => grad_cam(|activation| network.tail(activation), activation, &pairs),
             };
             done(ready);
             Ok(maps)

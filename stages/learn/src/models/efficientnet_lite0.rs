@@ -17,6 +17,11 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 ];
+/// Blocks of each stage.
+pub(super) fn repeats() -> impl Iterator<Item = usize> {
+    STAGES.iter().map(|stage| stage.0)
+}
+
 const STEM: usize = 32;
 const HEAD: usize = 1280;
 

@@ -1,10 +1,11 @@
-//! The plain layers, with `PyTorch`'s names and layouts: [`Conv2d`] and [`Linear`]; and [`relu6`].
+//! The plain layers, with `PyTorch`'s names and layouts: [`Conv2d`], [`Linear`] and [`LayerNorm`]; and [`relu6`].
 
 use super::init::Init;
+use super::norm::Phase;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::module::{conv2d, linear};
+use burn::tensor::module::{conv2d, layer_norm, linear};
 use burn::tensor::ops::ConvOptions;
 
 /// A square convolution without bias, padded symmetrically by `kernel / 2`.
@@ -70,6 +71,11 @@ impl Linear {
         Self { weight: init.uniform([outputs, inputs], bound), bias: init.uniform([outputs], bound) }
     }
 
+    /// Weights drawn from N(0, 0.02^2), no bias: how timm begins a transformer.
+    pub(crate) fn normal(init: &mut Init, inputs: usize, outputs: usize) -> Self {
+        Self { weight: init.normal([outputs, inputs], 0.02), bias: init.constant(outputs, 0.0) }
+    }
+
     pub(crate) fn inputs(&self) -> usize {
         self.weight.dims()[1]
     }
@@ -85,6 +91,44 @@ impl Linear {
         let ([n, inputs], outputs) = (x.dims(), self.weight.dims()[0]);
         let products = x.reshape([n, 1, inputs]) * self.weight.val().reshape([1, outputs, inputs]); // [n, out, in]
         products.sum_dim(2).reshape([n, outputs]) + self.bias.val().reshape([1, outputs])
+    }
+
+    /// `[n, tokens, in]` -> `[n, tokens, out]`.
+    pub(crate) fn forward_tokens(&self, x: Tensor<3>, phase: Phase) -> Tensor<3> {
+        Self::apply(x, self.weight.val(), self.bias.val(), phase)
+    }
+
+    /// The same of any weight `[out, in]` and bias `[out]`.
+    ///
+    /// In evaluation a product a photograph, so that no photograph's bits depend on how many others there are; in
+    /// training one product for all, whose backward is one product too.
+    pub(crate) fn apply(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, phase: Phase) -> Tensor<3> {
+        match phase {
+            Phase::Train => linear(x, weight.transpose(), Some(bias)),
+            Phase::Eval => x.matmul(weight.unsqueeze::<3>().swap_dims(1, 2)) + bias.unsqueeze(),
+        }
+    }
+}
+
+/// y = (x - mean) / sqrt(variance + 1e-6) * weight + bias over a token's channels.
+#[derive(Module, Debug)]
+pub(crate) struct LayerNorm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl LayerNorm {
+    /// What every published ViT has; `PyTorch`'s default is 1e-5.
+    const EPS: f64 = 1e-6;
+
+    /// Standardises and no more.
+    pub(crate) fn new(init: &Init, channels: usize) -> Self {
+        Self { weight: init.constant(channels, 1.0), bias: init.constant(channels, 0.0) }
+    }
+
+    /// `[n, tokens, channels]`, same shape out.
+    pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        layer_norm(x, self.weight.val(), Some(self.bias.val()), Self::EPS)
     }
 }
 

@@ -1,132 +1,112 @@
 //! The networks, by their timm names: [`Arch`] says which, [`Network`] is one, from photographs to a logit a label.
 
+mod activation;
+mod arch;
 mod efficientnet_lite0;
 mod init;
 mod layers;
 mod norm;
 mod resnet;
+mod vit;
 
+pub(crate) use activation::Activation;
+pub(crate) use arch::{Arch, Config};
 pub(crate) use norm::Phase;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use efficientnet_lite0::EfficientNetLite0;
-use init::Init;
 use layers::Linear;
-use plantpipe_stage::{Error, Result};
-use resnet::ResNet18;
-
-/// A published architecture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arch {
-    ResNet18,
-    EfficientNetLite0,
-}
-
-impl Arch {
-    /// Their names, for params.
-    pub(crate) const NAMES: &'static [&'static str] = &["resnet18", "efficientnet_lite0"];
-
-    /// # Errors
-    /// A name that is none of [`Arch::NAMES`].
-    pub(crate) fn of(name: &str) -> Result<Self> {
-        match name {
-            "resnet18" => Ok(Self::ResNet18),
-            "efficientnet_lite0" => Ok(Self::EfficientNetLite0),
-            _ => Err(Error::new(format!("no architecture is called `{name}`"))
-                .hint(format!("there are {}", Self::NAMES.join(", ")))),
-        }
-    }
-
-    /// The RGB mean and standard deviation its published weights were trained with.
-    pub(crate) fn normalisation(self) -> ([f64; 3], [f64; 3]) {
-        match self {
-            Self::ResNet18 => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-            Self::EfficientNetLite0 => ([0.5; 3], [0.5; 3]),
-        }
-    }
-
-    /// The batch-norm eps of its published weights; timm's own constructor gives every network 1e-5.
-    pub(crate) fn published_eps(self) -> f64 {
-        match self {
-            Self::ResNet18 => 1e-5,
-            Self::EfficientNetLite0 => 1e-3,
-        }
-    }
-
-    /// The layer that class activation maps look at, by its published name.
-    pub(crate) fn cam_layer(self) -> &'static str {
-        match self {
-            Self::ResNet18 => "layer4",
-            Self::EfficientNetLite0 => "bn2",
-        }
-    }
-
-    /// Tensors whose names begin so belong to the head.
-    pub(crate) fn head(self) -> &'static str {
-        match self {
-            Self::ResNet18 => "fc.",
-            Self::EfficientNetLite0 => "classifier.",
-        }
-    }
-
-    /// A network with first weights drawn from the seed.
-    pub(crate) fn init(self, labels: usize, eps: f64, seed: u64, device: &Device) -> Network {
-        let mut init = Init::new(seed, device);
-        match self {
-            Self::ResNet18 => Network::ResNet18(ResNet18::new(&mut init, labels, eps)),
-            Self::EfficientNetLite0 => Network::EfficientNetLite0(EfficientNetLite0::new(&mut init, labels, eps)),
-        }
-    }
-}
+use resnet::ResNet;
+use vit::{See, Vit};
 
 /// A network with its weights.
+///
+/// From photographs to logits there are two ways that give the same: [`Network::pooled`] and [`Network::head`], and,
+/// for those who look at what lies between, [`Network::activation`] and [`Network::tail`].
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum Network {
-    ResNet18(ResNet18),
+    ResNet(ResNet),
     EfficientNetLite0(EfficientNetLite0),
+    Vit(Vit),
 }
 
 impl Network {
     /// `[n, 3, h, w]` -> logits `[n, labels]`, in evaluation mode; on the CPU no row depends on the others, bit for bit.
     pub(crate) fn predict(&mut self, x: Tensor<4>) -> Tensor<2> {
-        let activation = self.features(x, Phase::Eval);
-        self.head().forward_each(pooled(activation))
+        let pooled = self.pooled(x, Phase::Eval);
+        self.head_layer().forward_each(pooled)
     }
 
-    /// `[n, 3, h, w]` -> the last spatial activation, `[n, width, h / 32, w / 32]`.
-    pub(crate) fn features(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
+    /// `[n, 3, h, w]` -> what the head sees, `[n, width]`: the spatial mean, or a ViT's normed class token. In
+    /// evaluation mode on the CPU no row depends on the others, bit for bit.
+    pub(crate) fn pooled(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<2> {
         match self {
-            Self::ResNet18(network) => network.features(x, phase),
-            Self::EfficientNetLite0(network) => network.features(x, phase),
+            Self::ResNet(network) => mean(network.features(x, phase)),
+            Self::EfficientNetLite0(network) => mean(network.features(x, phase)),
+            Self::Vit(network) => network.pooled(x, phase),
         }
     }
 
-    /// From that activation to logits: the spatial mean, times a dropout mask `[n, width]` if given, and the head.
-    pub(crate) fn tail(&self, activation: Tensor<4>, mask: Option<Tensor<2>>) -> Tensor<2> {
-        let pooled = pooled(activation);
-        self.head().forward(match mask {
+    /// From what the head sees, `[n, width]`, times a dropout mask of that shape if given, to logits `[n, labels]`.
+    pub(crate) fn head(&self, pooled: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
+        self.head_layer().forward(match mask {
             Some(mask) => pooled * mask,
             None => pooled,
         })
     }
 
-    /// Channels of the last activation.
-    pub(crate) fn width(&self) -> usize {
-        self.head().inputs()
+    /// `[n, 3, h, w]` -> the last spatial activation, in evaluation mode.
+    pub(crate) fn activation(&mut self, x: Tensor<4>) -> Activation {
+        let spatial = match self {
+            Self::ResNet(network) => network.features(x, Phase::Eval),
+            Self::EfficientNetLite0(network) => network.features(x, Phase::Eval),
+            Self::Vit(network) => return network.activation(x, Phase::Eval),
+        };
+        Activation::of(spatial)
     }
 
-    fn head(&self) -> &Linear {
+    /// From that activation to logits `[n, labels]`, in evaluation mode.
+    pub(crate) fn tail(&self, activation: Activation) -> Tensor<2> {
+        let pooled = match self {
+            Self::Vit(network) => network.pooled_from(activation, Phase::Eval),
+            Self::ResNet(_) | Self::EfficientNetLite0(_) => mean(activation.spatial),
+        };
+        self.head(pooled, None)
+    }
+
+    /// `[n, 3, h, w]` -> logits `[n, labels]` in evaluation mode, where `see` gets the number (from 0) of each of a ViT's
+    /// blocks and its attention `[n, heads, tokens, tokens]` after the softmax, the class token first, and gives what
+    /// the block goes on with. None: the network has no attention.
+    ///
+    /// To have the gradient of an attention, give back `attention + leaf` where `leaf` is a zero tensor of its shape
+    /// that requires one (on an autodiff device): an attention itself is no leaf, and cannot be asked. On a network
+    /// whose parameters don't require gradients (`no_grad`) the backward pass then computes those of the leaves alone.
+    #[cfg_attr(not(test), expect(dead_code, reason = "asked for by rollouts"))]
+    pub(crate) fn attended(&self, x: Tensor<4>, see: See) -> Option<Tensor<2>> {
         match self {
-            Self::ResNet18(network) => &network.fc,
+            Self::Vit(network) => Some(self.head(network.pooled_seen(x, Phase::Eval, see), None)),
+            Self::ResNet(_) | Self::EfficientNetLite0(_) => None,
+        }
+    }
+
+    /// Channels of what the head sees.
+    pub(crate) fn width(&self) -> usize {
+        self.head_layer().inputs()
+    }
+
+    fn head_layer(&self) -> &Linear {
+        match self {
+            Self::ResNet(network) => &network.fc,
             Self::EfficientNetLite0(network) => &network.classifier,
+            Self::Vit(network) => &network.head,
         }
     }
 }
 
 /// The spatial mean: `[n, width, h, w]` -> `[n, width]`.
-fn pooled(activation: Tensor<4>) -> Tensor<2> {
+fn mean(activation: Tensor<4>) -> Tensor<2> {
     let [n, width, h, w] = activation.dims();
     activation.reshape([n, width, h * w]).mean_dim(2).reshape([n, width])
 }

@@ -1,4 +1,4 @@
-//! `ResNet-18` (He et al. 2016) with torchvision's and timm's tensor names: [`ResNet18`].
+//! `ResNet-18`, `34` and `50` (He et al. 2016) with torchvision's and timm's tensor names: [`ResNet`].
 
 use super::init::Init;
 use super::layers::{Conv2d, Linear};
@@ -9,38 +9,56 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 
-/// Stem, four layers of two basic blocks (64, 128, 256, 512 channels), and the head `fc`.
+/// Which of the `ResNets`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ResNetShape {
+    /// Blocks of each layer.
+    pub(super) blocks: [usize; 4],
+    /// Three convolutions a block, the last to four times the channels; else two.
+    pub(super) bottleneck: bool,
+}
+
+/// Stem, four layers of blocks, and the head `fc`.
 #[derive(Module, Debug)]
-pub(crate) struct ResNet18 {
+pub(crate) struct ResNet {
     conv1: Conv2d,
     bn1: BatchNorm2d,
-    layer1: Vec<BasicBlock>,
-    layer2: Vec<BasicBlock>,
-    layer3: Vec<BasicBlock>,
-    layer4: Vec<BasicBlock>,
+    layer1: Vec<Block>,
+    layer2: Vec<Block>,
+    layer3: Vec<Block>,
+    layer4: Vec<Block>,
     pub(super) fc: Linear,
 }
 
-impl ResNet18 {
-    pub(crate) fn new(init: &mut Init, labels: usize, eps: f64) -> Self {
-        let layer = |init: &mut Init, channels: [usize; 2], stride| {
-            vec![
-                BasicBlock::new(init, channels, stride, eps),
-                BasicBlock::new(init, [channels[1], channels[1]], 1, eps),
-            ]
+impl ResNet {
+    pub(super) fn new(init: &mut Init, shape: &ResNetShape, labels: usize, eps: f64) -> Self {
+        let conv1 = Conv2d::new(init, [3, 64], 7, 2);
+        let bn1 = BatchNorm2d::new(init, 64, eps);
+        let expansion = if shape.bottleneck { 4 } else { 1 };
+        let mut channels = 64;
+        let mut layer = |init: &mut Init, at: usize, stride| {
+            let width = 64 << at;
+            let block = |number| {
+                let stride = if number == 0 { stride } else { 1 };
+                let block = BlockShape { channels, width, out: width * expansion, stride };
+                channels = block.out;
+                if shape.bottleneck { Block::bottleneck(init, &block, eps) } else { Block::basic(init, &block, eps) }
+            };
+            (0..shape.blocks[at]).map(block).collect()
         };
         Self {
-            conv1: Conv2d::new(init, [3, 64], 7, 2),
-            bn1: BatchNorm2d::new(init, 64, eps),
-            layer1: layer(init, [64, 64], 1),
-            layer2: layer(init, [64, 128], 2),
-            layer3: layer(init, [128, 256], 2),
-            layer4: layer(init, [256, 512], 2),
-            fc: Linear::new(init, 512, labels),
+            conv1,
+            bn1,
+            layer1: layer(init, 0, 1),
+            layer2: layer(init, 1, 2),
+            layer3: layer(init, 2, 2),
+            layer4: layer(init, 3, 2),
+            fc: Linear::new(init, 512 * expansion, labels),
         }
     }
 
-    /// `[n, 3, h, w]` -> the activation of `layer4`, `[n, 512, h / 32, w / 32]`, rounded up.
+    /// `[n, 3, h, w]` -> the activation of `layer4`, `[n, 512, h / 32, w / 32]` (2048 channels of a bottleneck network),
+    /// rounded up.
     pub(crate) fn features(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
         let x = self.conv1.forward(x); // [n, 64, h / 2, w / 2]
         let x = relu(self.bn1.forward(x, phase));
@@ -52,26 +70,53 @@ impl ResNet18 {
     }
 }
 
-/// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)).
+struct BlockShape {
+    channels: usize,
+    /// Of the convolutions before the last.
+    width: usize,
+    out: usize,
+    stride: usize,
+}
+
+/// Basic: relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)), 3x3 both, the first strides.
+/// Bottleneck: the same of three, 1x1, 3x3 and 1x1, the second strides.
 #[derive(Module, Debug)]
-struct BasicBlock {
+struct Block {
     conv1: Conv2d,
     bn1: BatchNorm2d,
     conv2: Conv2d,
     bn2: BatchNorm2d,
+    /// Of a bottleneck.
+    conv3: Option<Conv2d>,
+    bn3: Option<BatchNorm2d>,
     /// 1x1 convolution and norm, where the shape changes.
     downsample: Option<(Conv2d, BatchNorm2d)>,
 }
 
-impl BasicBlock {
-    fn new(init: &mut Init, [channels, out]: [usize; 2], stride: usize, eps: f64) -> Self {
+impl Block {
+    fn basic(init: &mut Init, shape: &BlockShape, eps: f64) -> Self {
+        let &BlockShape { channels, width, stride, .. } = shape;
         Self {
-            conv1: Conv2d::new(init, [channels, out], 3, stride),
-            bn1: BatchNorm2d::new(init, out, eps),
-            conv2: Conv2d::new(init, [out, out], 3, 1),
-            bn2: BatchNorm2d::new(init, out, eps),
-            downsample: (stride != 1 || channels != out)
-                .then(|| (Conv2d::new(init, [channels, out], 1, stride), BatchNorm2d::new(init, out, eps))),
+            conv1: Conv2d::new(init, [channels, width], 3, stride),
+            bn1: BatchNorm2d::new(init, width, eps),
+            conv2: Conv2d::new(init, [width, width], 3, 1),
+            bn2: BatchNorm2d::new(init, width, eps),
+            conv3: None,
+            bn3: None,
+            downsample: downsample(init, shape, eps),
+        }
+    }
+
+    fn bottleneck(init: &mut Init, shape: &BlockShape, eps: f64) -> Self {
+        let &BlockShape { channels, width, out, stride } = shape;
+        Self {
+            conv1: Conv2d::new(init, [channels, width], 1, 1),
+            bn1: BatchNorm2d::new(init, width, eps),
+            conv2: Conv2d::new(init, [width, width], 3, stride),
+            bn2: BatchNorm2d::new(init, width, eps),
+            conv3: Some(Conv2d::new(init, [width, out], 1, 1)),
+            bn3: Some(BatchNorm2d::new(init, out, eps)),
+            downsample: downsample(init, shape, eps),
         }
     }
 
@@ -81,7 +126,16 @@ impl BasicBlock {
             None => x.clone(),
         };
         let x = relu(self.bn1.forward(self.conv1.forward(x), phase));
-        let x = self.bn2.forward(self.conv2.forward(x), phase);
+        let mut x = self.bn2.forward(self.conv2.forward(x), phase);
+        if let (Some(conv3), Some(bn3)) = (&self.conv3, &mut self.bn3) {
+            x = bn3.forward(conv3.forward(relu(x)), phase);
+        }
         relu(x + shortcut)
     }
+}
+
+fn downsample(init: &mut Init, shape: &BlockShape, eps: f64) -> Option<(Conv2d, BatchNorm2d)> {
+    let &BlockShape { channels, out, stride, .. } = shape;
+    (stride != 1 || channels != out)
+        .then(|| (Conv2d::new(init, [channels, out], 1, stride), BatchNorm2d::new(init, out, eps)))
 }

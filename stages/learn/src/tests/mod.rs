@@ -2,6 +2,9 @@
 
 mod ask;
 mod explain;
+mod losses;
+mod networks;
+mod options;
 mod published;
 mod training;
 mod world;

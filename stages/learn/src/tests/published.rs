@@ -1,6 +1,6 @@
 //! Published weights, where they lie beside the repository.
 
-use crate::models::Arch;
+use crate::models::{Arch, Config};
 use crate::weights::{Wanted, load};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::path::{Path, PathBuf};
@@ -16,11 +16,15 @@ fn lite0() -> Option<PathBuf> {
     found
 }
 
+fn config(arch: Arch, labels: usize) -> Config {
+    Config { labels, eps: arch.published_eps(), size: 96 }
+}
+
 #[test]
 fn published_lite0_weights_fit_all_but_the_head() {
     let Some(path) = lite0() else { return };
     let arch = Arch::EfficientNetLite0;
-    let network = arch.init(6, arch.published_eps(), 1, &Device::flex());
+    let network = arch.init(config(arch, 6), 1, &Device::flex()).expect("builds");
     load(network, &path, Wanted::AllBut(arch.head())).expect("loads");
 }
 
@@ -28,7 +32,7 @@ fn published_lite0_weights_fit_all_but_the_head() {
 fn published_lite0_weights_answer_as_timm_does() {
     let Some(path) = lite0() else { return };
     let (arch, device) = (Arch::EfficientNetLite0, Device::flex());
-    let network = arch.init(1000, arch.published_eps(), 1, &device);
+    let network = arch.init(config(arch, 1000), 1, &device).expect("builds");
     let mut network = load(network, &path, Wanted::All).expect("loads");
     let pixel = |at: usize| {
         let (c, y, x) = (at / (96 * 96), at / 96 % 96, at % 96);

@@ -59,6 +59,22 @@ fn a_model_says_what_it_is_and_answers_for_every_photograph() {
 }
 
 #[test]
+fn a_transformer_and_a_bottleneck_network_train_and_answer() {
+    let world = World::new();
+    for (arch, size) in [("vit_tiny_patch16_224", 32), ("vit_small_patch14_dinov2", 28), ("resnet50", 32)] {
+        let out = format!("out-{arch}");
+        world.train(&out, &json!({ "arch": arch, "size": size, "epochs": 1 })).expect("trains");
+        let inputs = [("model", format!("{out}/model")), ("shards", "shards".to_owned())];
+        let inputs = inputs.each_ref().map(|(input, folder)| (*input, folder.as_str()));
+        world.run(&PREDICT, "answers", &inputs, json!({})).expect("predicts");
+        assert_eq!(Predictions::read(&world.path("answers/predictions")).expect("predictions").rows.len(), 12);
+    }
+    let error =
+        world.train("out", &json!({ "arch": "vit_tiny_patch16_224", "size": 40 })).expect_err("no whole patches");
+    assert_eq!(error.hint.as_deref(), Some("use 32 or 48 for `size`"));
+}
+
+#[test]
 fn a_loss_out_of_bounds_stops_the_training_with_a_way_out() {
     let world = World::new();
     let error = world
