@@ -166,7 +166,7 @@ fn model_behind(lineage: &Lineage, stage: &str, models: &BTreeSet<&str>) -> Opti
             continue;
         }
         let ancestor = ancestor(lineage, name)?;
-        if models.contains(name) || ancestor.kind.as_deref() == Some("train") {
+        if models.contains(name) || matches!(ancestor.kind.as_deref(), Some("train" | "probe")) {
             return Some(name.to_owned());
         }
         queue.extend(ancestor.inputs.values().flatten().map(|edge| edge.from.as_str()));

@@ -12,6 +12,8 @@
 //! | `shards` | `<split>-NNN.tar`, `index.json` | [`ShardIndex`] |
 //! | `weights` | a `.safetensors` file | |
 //! | `model` | `model.safetensors`, `model.json`, `history.csv` | [`ModelCard`], [`Epoch`] |
+//! | `features` | `<id>.npy`, `features.json` | [`FeaturesCard`] |
+//! | `head` | `head.safetensors`, `head.json`, `history.csv` | [`HeadCard`], [`Epoch`] |
 //! | `predictions` | `predictions.csv` | [`Predictions`] |
 //! | `evaluation` | `evaluation.json` | [`Evaluation`] |
 //! | `cams` | `cams.json`, `panels/*.png`, `maps/*.png` | [`Cams`] |
@@ -23,6 +25,7 @@ mod cams;
 mod dataset;
 mod duplicates;
 mod evaluation;
+mod features;
 mod images;
 mod lineage;
 mod look;
@@ -39,6 +42,9 @@ pub use cams::{CamMap, CamPanel, Cams, LesionSummary};
 pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, label_name, mask_file};
 pub use duplicates::{DuplicateGroup, DuplicateImage, Duplicates};
 pub use evaluation::{Baseline, Evaluation, Interval, LabelEvaluation, SplitEvaluation};
+pub use features::{
+    Backbone, FeaturesCard, FeaturesSample, HEAD_WEIGHTS, HeadCard, features_bytes, features_file, read_features,
+};
 pub use images::{Fit, ImagesCard};
 pub use lineage::{Ancestor, Edge, Lineage};
 pub use look::Look;
