@@ -1,6 +1,7 @@
 //! The loop: [`run`] takes stages in order, leaves the fresh ones alone, runs the others, and records what they gave.
 
 use crate::assess::{Assessment, Known, Ready, State, assess, assess_all, locate};
+use crate::cache::openings::Opened;
 use crate::cache::records::{Last, Outputs, Record, SCHEMA};
 use crate::cache::scan::Scanner;
 use crate::cache::{self, Cache};
@@ -13,8 +14,10 @@ use crate::items::{self, Earlier};
 use crate::pipeline::{Location, Remote};
 use crate::project::Project;
 use crate::publish;
+use crate::recipe::Key;
 use crate::run_record::{RunRecord, StageRun};
-use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Outcome, Report};
+use jiff::Timestamp;
+use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Opening, Outcome, Report};
 use std::time::Instant;
 
 /// What a run is asked.
@@ -295,6 +298,8 @@ fn keep(
             return Err(Error::Integrity { message, hint });
         }
     }
+    // Before the record: a crash in between counts an opening too many, never one too few.
+    project.cache.open_test(&opened(project, &name, ready.key, report.openings, &outputs))?;
     let last = project.cache.last(project.profile(), &name);
     let before = last.done.and_then(|key| project.cache.record(key));
     let same_bytes = before.is_some_and(|before| before.outputs == outputs);
@@ -314,6 +319,20 @@ fn keep(
     project.cache.write_last(project.profile(), &name, Last { done: Some(ready.key), ..Last::default() })?;
     project.cache.show(&name, &outputs)?;
     Ok(Kept { outputs, same_bytes, irreproducible })
+}
+
+/// The openings of a run, as the journal keeps them.
+fn opened(project: &Project, stage: &str, key: Key, openings: Vec<Opening>, outputs: &Outputs) -> Vec<Opened> {
+    let opened = |opening| Opened {
+        time: Timestamp::now(),
+        pipeline: project.graph.pipeline.name.clone(),
+        profile: project.profile().map(str::to_owned),
+        stage: stage.to_owned(),
+        key,
+        opening,
+        outputs: outputs.clone(),
+    };
+    openings.into_iter().map(opened).collect()
 }
 
 fn stage_event(stage: &str, event: StageEvent) -> Event {

@@ -3,7 +3,8 @@
 use plantpipe::registry::Registry;
 use plantpipe_stage::format::{Answer, Answers};
 use plantpipe_stage::{
-    Arity, Context, Error, InputSpec, IoContext, Item, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
+    Arity, Context, Error, InputSpec, IoContext, Item, Kind, Opening, OutputSpec, ParamSpec, ParamType, Reads, Result,
+    Uses,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
-            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH],
+            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE],
             plantpipe_command::KINDS,
         ],
         ask: Some(&ASK),
@@ -157,6 +158,24 @@ const LEARN: Kind = Kind {
     },
     ..BASE
 };
+
+/// Says how long its input is, as a score on test against the answers of that name.
+const SCORE: Kind = Kind {
+    name: "score",
+    doc: "scores its input on test",
+    params: &[ParamSpec { name: "answers", doc: "a name", ty: ParamType::Text, default: Some("\"a\"") }],
+    run: |ctx| {
+        let answers = ctx.params::<ScoreParams>()?.answers;
+        ctx.open(Opening { answers, size: 3 });
+        write(ctx, &read(&ctx.input("from").path)?.len().to_string())
+    },
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct ScoreParams {
+    answers: String,
+}
 
 const SIGN: Kind = Kind {
     name: "sign",

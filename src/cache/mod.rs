@@ -11,12 +11,14 @@
 //! ├── stages/<profile>/<stage>.json   what the stage was last time
 //! ├── scratch/                 where a running stage writes
 //! ├── out/<stage>/<output>     current outputs: links into objects/
+//! ├── openings.jsonl          how often test was opened, a line a run
 //! └── runs/<time>.json         times and machine, a run each
 //! ```
 
 pub mod digest;
 pub mod lock;
 pub mod objects;
+pub mod openings;
 pub mod records;
 pub mod scan;
 

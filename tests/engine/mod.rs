@@ -10,6 +10,7 @@ mod items;
 mod keys;
 mod luck;
 mod matrix;
+mod openings;
 mod predict;
 mod schema;
 

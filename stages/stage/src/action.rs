@@ -91,6 +91,16 @@ pub struct PreviousItem {
     pub file: String,
 }
 
+/// A set of answers kept for the end (the labels of a test split) that a run scored something against.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// Names the answers by their content (hex), wherever they lie.
+    pub answers: String,
+    /// How many there are: photographs.
+    pub size: u64,
+}
+
 /// How a stage run ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,6 +119,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// Per-item records, sorted by id; empty for a stage that is not per-item.
     pub items: Vec<Item>,
+    /// What it opened that is counted; sorted.
+    pub openings: Vec<Opening>,
     /// The most memory that the process held, bytes, where the system tells it.
     pub peak_memory: Option<u64>,
 }

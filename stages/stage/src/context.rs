@@ -1,8 +1,9 @@
 //! What a stage's `run` is handed: [`Context`], its params, inputs, outputs and voice.
 
 use crate::format::Lineage;
-use crate::{Action, Artifact, Error, Event, IoContext, Item, Result};
+use crate::{Action, Artifact, Error, Event, IoContext, Item, Opening, Result};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,13 +13,15 @@ pub struct Context<'a> {
     action: &'a Action,
     items: Mutex<Vec<Item>>,
     reused: AtomicUsize,
+    openings: Mutex<BTreeSet<Opening>>,
     tell: Box<dyn Fn(Event) + Send + Sync + 'a>,
 }
 
 impl<'a> Context<'a> {
     /// A context for `action` whose events go to `tell`.
     pub fn new(action: &'a Action, tell: impl Fn(Event) + Send + Sync + 'a) -> Self {
-        Self { action, items: Mutex::new(Vec::new()), reused: AtomicUsize::new(0), tell: Box::new(tell) }
+        let tell = Box::new(tell);
+        Self { action, items: Mutex::default(), reused: AtomicUsize::new(0), openings: Mutex::default(), tell }
     }
 
     /// The params as the kind's own struct (derive `Deserialize` with `deny_unknown_fields`).
@@ -146,6 +149,25 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn reused(&self) -> usize {
         self.reused.load(Ordering::Relaxed)
+    }
+
+    /// Says that this run scores something against a test split's answers, before it does; once for each is enough.
+    ///
+    /// The engine counts such runs, because a figure on test is worth less the more often it was looked at.
+    ///
+    /// # Panics
+    /// As [`Context::record`].
+    pub fn open(&self, opening: Opening) {
+        self.openings.lock().expect("no thread panics while opening").insert(opening);
+    }
+
+    /// What was opened, sorted.
+    ///
+    /// # Panics
+    /// As [`Context::record`].
+    #[must_use]
+    pub fn openings(&self) -> Vec<Opening> {
+        self.openings.lock().expect("no thread panics while opening").iter().cloned().collect()
     }
 
     /// The items recorded, sorted by id.

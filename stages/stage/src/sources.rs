@@ -14,6 +14,7 @@ pub const FEATURES: Code = code!("stage", "format/features.rs");
 pub const TABLES: Code = code!(
     "stage",
     "format/dataset.rs",
+    "format/fingerprint.rs",
     "format/multihot.rs",
     "format/predictions.rs",
     "format/splits.rs",

@@ -26,6 +26,7 @@ mod dataset;
 mod duplicates;
 mod evaluation;
 mod features;
+mod fingerprint;
 mod images;
 mod lineage;
 mod look;
@@ -38,13 +39,14 @@ mod table;
 
 pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
 pub use answers::{Answer, Answers};
-pub use cams::{CamMap, CamPanel, Cams, LesionSummary};
+pub use cams::{AreaSummary, Areas, CamMap, CamPanel, Cams, Faithfulness, LesionSummary, MapFaithfulness, MapPer};
 pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, label_name, mask_file};
 pub use duplicates::{DuplicateGroup, DuplicateImage, Duplicates};
 pub use evaluation::{Baseline, Evaluation, Interval, LabelEvaluation, SplitEvaluation};
 pub use features::{
     Backbone, FeaturesCard, FeaturesSample, HEAD_WEIGHTS, HeadCard, features_bytes, features_file, read_features,
 };
+pub use fingerprint::fingerprint;
 pub use images::{Fit, ImagesCard};
 pub use lineage::{Ancestor, Edge, Lineage};
 pub use look::Look;
