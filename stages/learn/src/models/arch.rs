@@ -26,7 +26,7 @@ pub(crate) enum Arch {
 pub(crate) struct Config {
     /// Outputs of the head.
     pub(crate) labels: usize,
-    /// Batch-norm eps; the layer norms of a ViT have 1e-6 whatever this is.
+    /// Batch-norm eps; the layer norms of a `ViT` have 1e-6 whatever this is.
     pub(crate) eps: f64,
     /// Side of the square input, pixels.
     pub(crate) size: usize,
@@ -100,6 +100,11 @@ impl Arch {
         }
     }
 
+    /// Whether it has attention to follow.
+    pub(crate) fn has_attention(self) -> bool {
+        matches!(self.family(), Family::Vit(_))
+    }
+
     /// The layer that class activation maps look at, by its published name.
     pub(crate) fn cam_layer(self) -> &'static str {
         match self.family() {
@@ -130,7 +135,7 @@ impl Arch {
     }
 
     /// How deep a tensor lies, by its published name, as timm's `group_matcher` counts for layer-wise learning rates:
-    /// 0 is the stem (a ViT's patch, position and class embeddings), then one for each block in the order of the
+    /// 0 is the stem (a `ViT`'s patch, position and class embeddings), then one for each block in the order of the
     /// forward pass (the norm or convolution after the last block counts to it), and `depths() - 1` is the head.
     pub(crate) fn depth_of(self, tensor: &str) -> usize {
         let mut words = tensor.split('.');
@@ -158,7 +163,7 @@ impl Arch {
     /// A network with first weights drawn from the seed.
     ///
     /// # Errors
-    /// A size that a ViT cannot cut into whole patches.
+    /// A size that a `ViT` cannot cut into whole patches.
     pub(crate) fn init(self, config: Config, seed: u64, device: &Device) -> Result<Network> {
         let init = &mut Init::new(seed, device);
         let Config { labels, eps, size } = config;
