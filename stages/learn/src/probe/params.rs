@@ -37,7 +37,7 @@ pub(super) const PARAMS: &[ParamSpec] = &[
         name: "lr",
         doc: "peak learning rate: reached after the warm-up, then down to 0 on a half cosine",
         ty: ParamType::Float { min: 1e-9, max: 100.0 },
-        default: Some("0.001"),
+        default: Some("0.01"),
     },
     ParamSpec {
         name: "momentum",
@@ -49,7 +49,7 @@ pub(super) const PARAMS: &[ParamSpec] = &[
         name: "weight_decay",
         doc: "of the weight; the bias is spared; decoupled with AdamW",
         ty: ParamType::Float { min: 0.0, max: 100.0 },
-        default: Some("0.05"),
+        default: Some("3"),
     },
     ParamSpec {
         name: "warmup",

@@ -58,7 +58,7 @@ fn probe(world: &World, out: &str, params: Value) -> Vec<String> {
 #[test]
 fn a_probe_answers_for_every_photograph_with_the_head_that_it_saves() {
     let world = world();
-    let notes = probe(&world, "out", json!({ "epochs": 60, "batch": 8, "lr": 0.1 }));
+    let notes = probe(&world, "out", json!({ "epochs": 60, "batch": 8, "lr": 0.1, "weight_decay": 0 }));
     let card = HeadCard::read(&world.path("out/head")).expect("a card");
     let history = read_history(&world.path("out/head")).expect("a history");
     assert_eq!(history.len(), 60);
@@ -165,7 +165,7 @@ fn views_and_standardizing_and_patience_do_what_they_say() {
     assert_eq!(head("two", json!({ "epochs": 3, "views": 2 })), all);
     assert_ne!(head("one", json!({ "epochs": 3, "views": 1 })), all);
     assert_ne!(head("raw", json!({ "epochs": 3, "standardize": false })), all);
-    let notes = probe(&world, "patient", json!({ "epochs": 500, "patience": 5, "lr": 0.1, "batch": 8 }));
+    let notes = probe(&world, "patient", json!({ "epochs": 500, "patience": 5, "lr": 0.1, "weight_decay": 0, "batch": 8 }));
     let history = read_history(&world.path("patient/head")).expect("a history");
     let card = HeadCard::read(&world.path("patient/head")).expect("a card");
     assert!(history.len() < 500);
