@@ -28,6 +28,8 @@ pub const DOCUMENTS: Code = code!(
     "format/mod.rs",
     "format/analysis.rs",
     "format/cams.rs",
+    "format/comparison.rs",
+    "format/decision.rs",
     "format/duplicates.rs",
     "format/evaluation.rs",
     "format/lineage.rs",

@@ -50,13 +50,13 @@ fn a_split_is_scored_with_intervals_and_a_baseline() {
     let test = evaluate(&world(folder.path(), 200)).expect("evaluates");
     assert_eq!(test.images, 200);
     // 180 of 200 right; 1.96 sqrt(.9 x .1 / 200) = 0.042.
-    assert!((test.exact_match.value - 0.9).abs() < 1e-12);
-    assert!((test.exact_match.low - 0.858).abs() < 0.011, "{:?}", test.exact_match);
-    assert!((test.exact_match.high - 0.942).abs() < 0.011, "{:?}", test.exact_match);
+    assert!((test.headline.exact_match.value - 0.9).abs() < 1e-12);
+    assert!((test.headline.exact_match.low - 0.858).abs() < 0.011, "{:?}", test.headline.exact_match);
+    assert!((test.headline.exact_match.high - 0.942).abs() < 0.011, "{:?}", test.headline.exact_match);
     assert_eq!(test.baseline.answer, ["scab"]);
     assert!((test.baseline.exact_match.value - 0.5).abs() < 1e-12);
     assert!(test.baseline.exact_match.low < 0.46 && test.baseline.exact_match.high > 0.54);
-    let scab = &test.per_label[1];
+    let scab = &test.headline.per_label[1];
     // Every tenth image carries scab (0, 10, 20, ... are even): 20 missed of 100, no false alarm.
     assert_eq!((scab.true_positives, scab.false_negatives, scab.false_positives), (80, 20, 0));
     assert_eq!(scab.label, "scab");
@@ -75,7 +75,10 @@ fn each_split_is_told_in_a_sentence_with_its_baseline() {
     // The single photograph carries scab and is answered wrongly.
     assert_eq!(
         *told.lock().expect("unpoisoned"),
-        ["test: exact match 0.000 [0.000, 0.000] on 1 images; always answering scab gets 1.000 [1.000, 1.000]"]
+        [
+            "no threshold and no temperature was fitted: val is not among `splits`",
+            "test: exact match 0.000 [0.000, 0.000] on 1 images; always answering scab gets 1.000 [1.000, 1.000]",
+        ]
     );
 }
 
@@ -98,7 +101,10 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
 fn a_single_photograph_has_an_interval_of_no_width() {
     let folder = tempfile::tempdir().expect("temp folder");
     let test = evaluate(&world(folder.path(), 1)).expect("evaluates");
-    assert_eq!((test.exact_match.low, test.exact_match.high), (test.exact_match.value, test.exact_match.value));
+    assert_eq!(
+        (test.headline.exact_match.low, test.headline.exact_match.high),
+        (test.headline.exact_match.value, test.headline.exact_match.value)
+    );
 }
 
 #[test]

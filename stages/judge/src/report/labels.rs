@@ -5,7 +5,7 @@ use super::document::{Block, Table};
 use super::material::{Material, Part};
 use super::summary::percent;
 use super::words::{code, count, counted, interval, number, plural, text};
-use plantpipe_stage::format::{Evaluation, LabelEvaluation, SplitEvaluation};
+use plantpipe_stage::format::{Evaluation, LabelDecisions, SplitEvaluation};
 use std::fmt::Write;
 
 /// One table an evaluation, after one of all where there are several.
@@ -37,10 +37,10 @@ fn side_by_side(material: &Material) -> Option<Block> {
         return None;
     }
     let models = material.evaluations.iter().filter_map(|part| {
-        let cells = part.last()?.per_label.iter().map(|label| number(label.f1.value)).collect();
+        let cells = part.last()?.headline.per_label.iter().map(|label| number(label.f1.value)).collect();
         Some(Entry { head: text(&material.name(part)), group: part.group.clone(), cells })
     });
-    let labels: Vec<String> = first.last()?.per_label.iter().map(|label| code(&label.label)).collect();
+    let labels: Vec<String> = first.last()?.headline.per_label.iter().map(|label| code(&label.label)).collect();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     let caption = format!("F1 of each label on the {split} split");
     Some(Block::Table(by_model(&caption, &format!("F1, {split}"), &labels, &models.collect::<Vec<_>>())))
@@ -49,14 +49,14 @@ fn side_by_side(material: &Material) -> Option<Block> {
 fn table(part: &Part<Evaluation>, scored: &SplitEvaluation) -> [Block; 2] {
     let caption = format!("Each label on the {} split", scored.split);
     let mut table = Table::new(&caption, &["label", "support", "precision", "recall", "F1 [95%]", "AP", "FP", "FN"], 1);
-    for label in &scored.per_label {
+    for (label, ranking) in scored.headline.per_label.iter().zip(&scored.ranking.per_label) {
         table.row([
             code(&label.label),
             count(support(label)),
             number(label.precision),
             number(label.recall),
             interval(&label.f1),
-            label.average_precision.map_or_else(|| "–".to_owned(), number),
+            ranking.average_precision.map_or_else(|| "–".to_owned(), |precision| number(precision.value)),
             count(label.false_positives),
             count(label.false_negatives),
         ]);
@@ -74,18 +74,18 @@ fn table(part: &Part<Evaluation>, scored: &SplitEvaluation) -> [Block; 2] {
 
 /// Where most errors come from, in words.
 fn errors(scored: &SplitEvaluation) -> Block {
-    let wrong: u64 = scored.per_label.iter().map(|label| label.false_positives + label.false_negatives).sum();
+    let wrong: u64 = scored.headline.per_label.iter().map(|label| label.false_positives + label.false_negatives).sum();
     if wrong == 0 {
         return Block::text("Every decision is right.");
     }
-    let misses: u64 = scored.per_label.iter().map(|label| label.false_negatives).sum();
+    let misses: u64 = scored.headline.per_label.iter().map(|label| label.false_negatives).sum();
     let mut words = format!(
         "{}: {} and {}.",
         counted(wrong, "wrong decision"),
         format_args!("{} {}", count(misses), plural(misses, "miss", "misses")),
         counted(wrong - misses, "false alarm"),
     );
-    let mut by_errors: Vec<&LabelEvaluation> = scored.per_label.iter().collect();
+    let mut by_errors: Vec<&LabelDecisions> = scored.headline.per_label.iter().collect();
     by_errors.sort_by_key(|label| std::cmp::Reverse(label.false_positives + label.false_negatives));
     let worst = by_errors[0];
     let on_worst = worst.false_positives + worst.false_negatives;
@@ -95,7 +95,7 @@ fn errors(scored: &SplitEvaluation) -> Block {
         let share = percent(on_worst as f64 / wrong as f64);
         let _ = write!(words, " Most concern {} ({} of them, {share}).", code(&worst.label), count(on_worst));
     }
-    let missed = scored.per_label.iter().filter(|label| support(label) > 0 && label.false_negatives > 0);
+    let missed = scored.headline.per_label.iter().filter(|label| support(label) > 0 && label.false_negatives > 0);
     if let Some(label) = missed.min_by(|a, b| a.recall.total_cmp(&b.recall)) {
         let _ = write!(
             words,
@@ -109,6 +109,6 @@ fn errors(scored: &SplitEvaluation) -> Block {
 }
 
 /// How many photographs carry the label.
-pub(super) fn support(label: &LabelEvaluation) -> u64 {
+pub(super) fn support(label: &LabelDecisions) -> u64 {
     label.true_positives + label.false_negatives
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub(super) fn section(material: &Material) -> Vec<Block> {
     let mut sentences = Vec::new();
     if let Some(scored) = headline(material).and_then(|part| part.last()) {
-        let half = (scored.exact_match.high - scored.exact_match.low) / 2.0;
+        let half = (scored.headline.exact_match.high - scored.headline.exact_match.low) / 2.0;
         sentences.push(format!(
             "**Few photographs.** {} {} {} about ±{} around the exact match. The interval covers the \
              choice of these photographs and nothing else: not the seed, the camera, the orchard or the year.",
@@ -56,13 +56,15 @@ pub(super) fn section(material: &Material) -> Vec<Block> {
 fn without_width(material: &Material) -> Option<String> {
     let mut scored = material.evaluations.iter().flat_map(|part| &part.content.splits);
     let pointed = |interval: &Interval| interval.low >= interval.high;
-    scored.any(|split| pointed(&split.exact_match) || split.per_label.iter().any(|label| pointed(&label.f1))).then(
-        || {
+    scored
+        .any(|split| {
+            pointed(&split.headline.exact_match) || split.headline.per_label.iter().any(|label| pointed(&label.f1))
+        })
+        .then(|| {
             "**An interval without width is not certainty.** It stands where every resample scores the same, as when \
              these photographs hold not one error: a bootstrap cannot draw an error that it never saw."
                 .to_owned()
-        },
-    )
+        })
 }
 
 /// How far val lies above test, for the model of the headline.
@@ -73,7 +75,7 @@ fn chosen_on_val(material: &Material) -> Option<String> {
         "**Val is not fresh.** The epoch was chosen on val, so test is the figure to quote; for {} the exact match on \
          test differs from val's by {}.",
         text(&material.name(part)),
-        difference(test.exact_match.value - val.exact_match.value)
+        difference(test.headline.exact_match.value - val.headline.exact_match.value)
     ))
 }
 

@@ -98,7 +98,7 @@ fn parts<T>(
     let parts: Vec<Part<T>> = artifacts
         .iter()
         .map(|artifact| {
-            let stage = stage(lineage, &artifact.name);
+            let stage = lineage.owner(&artifact.name).to_owned();
             let model = model_behind(lineage, &stage, models);
             let group = |stage: &str| ancestor(lineage, stage)?.group.clone();
             let group = model.as_deref().and_then(group).or_else(|| group(&stage));
@@ -151,14 +151,8 @@ pub(super) fn in_short<'l>(
     short
 }
 
-/// The stage of an artifact that is called `stage` or `stage.output`.
-fn stage(lineage: &Lineage, artifact: &str) -> String {
-    let owns = |name: &str| artifact.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let owners = lineage.ancestors.iter().map(|ancestor| ancestor.name.as_str()).filter(|name| owns(name));
-    owners.max_by_key(|name| name.len()).unwrap_or(artifact).to_owned()
-}
-
-/// The nearest stage upstream (or the stage itself) that is one of `models` or trains one.
+/// The nearest stage upstream (or the stage itself) that is one of `models` or trains one; none behind an ensemble, which
+/// is of several.
 fn model_behind(lineage: &Lineage, stage: &str, models: &BTreeSet<&str>) -> Option<String> {
     let (mut queue, mut seen) = (VecDeque::from([stage]), BTreeSet::new());
     while let Some(name) = queue.pop_front() {
@@ -168,6 +162,9 @@ fn model_behind(lineage: &Lineage, stage: &str, models: &BTreeSet<&str>) -> Opti
         let ancestor = ancestor(lineage, name)?;
         if models.contains(name) || matches!(ancestor.kind.as_deref(), Some("train" | "probe")) {
             return Some(name.to_owned());
+        }
+        if ancestor.kind.as_deref() == Some("ensemble") {
+            return None;
         }
         queue.extend(ancestor.inputs.values().flatten().map(|edge| edge.from.as_str()));
     }

@@ -19,13 +19,13 @@ type Metric = fn(&SplitEvaluation) -> &Interval;
 
 /// The metrics by name, in the order they are read.
 const METRICS: [(&str, Metric); 7] = [
-    ("exact match", |scored| &scored.exact_match),
-    ("Hamming accuracy", |scored| &scored.hamming_accuracy),
-    ("micro F1", |scored| &scored.micro_f1),
-    ("macro F1", |scored| &scored.macro_f1),
-    ("weighted F1", |scored| &scored.weighted_f1),
-    ("samples F1", |scored| &scored.samples_f1),
-    ("mAP", |scored| &scored.mean_average_precision),
+    ("exact match", |scored| &scored.headline.exact_match),
+    ("Hamming accuracy", |scored| &scored.headline.hamming_accuracy),
+    ("micro F1", |scored| &scored.headline.micro.f1),
+    ("macro F1", |scored| &scored.headline.macro_.f1),
+    ("weighted F1", |scored| &scored.headline.weighted.f1),
+    ("samples F1", |scored| &scored.headline.samples.f1),
+    ("mAP", |scored| &scored.ranking.mean_average_precision),
 ];
 
 /// Several models are drawn too, as `results/exact-match.svg`.
@@ -51,7 +51,7 @@ fn drawing(material: &Material, folder: &mut Folder) -> Result<Option<Block>> {
     let (mut rows, mut baselines): (Vec<Row>, Vec<Row>) = (Vec::new(), Vec::new());
     for part in &material.evaluations {
         let Some(scored) = part.split(split) else { continue };
-        rows.push(Row { name: material.name(part), interval: scored.exact_match, baseline: false });
+        rows.push(Row { name: material.name(part), interval: scored.headline.exact_match, baseline: false });
         let name = format!("baseline: always {}", scored.baseline.answer.join(", "));
         let interval = scored.baseline.exact_match;
         if !baselines.iter().any(|row| row.name == name && row.interval == interval) {
@@ -79,7 +79,11 @@ fn comparison(material: &Material) -> Vec<Block> {
     let models = material.evaluations.iter().map(|part| {
         let arch = material.model(part).map(|model| format!(" · {}", architecture(&model.card.arch)));
         let name = format!("**{}**{}", text(&material.name(part)), arch.unwrap_or_default());
-        Entry { head: name, group: part.group.clone(), cells: cells(part, &splits, |scored| &scored.exact_match) }
+        Entry {
+            head: name,
+            group: part.group.clone(),
+            cells: cells(part, &splits, |scored| &scored.headline.exact_match),
+        }
     });
     rows(&mut table, &models.collect::<Vec<_>>());
     // Models on the same photographs share one baseline.
@@ -129,7 +133,7 @@ fn comparable(material: &Material) -> bool {
 }
 
 fn same_counts(analysis: &Analysis, scored: &SplitEvaluation) -> bool {
-    let supports = scored.per_label.iter().map(|label| (&label.label, support(label)));
+    let supports = scored.headline.per_label.iter().map(|label| (&label.label, support(label)));
     analysis.splits.iter().any(|found| {
         found.split == scored.split
             && found.images == scored.images

@@ -43,7 +43,7 @@ pub(super) fn headline(material: &Material) -> Option<&Part<Evaluation>> {
 }
 
 fn on_val(evaluation: &Part<Evaluation>) -> Option<f64> {
-    evaluation.split(Split::Val).map(|val| val.exact_match.value)
+    evaluation.split(Split::Val).map(|val| val.headline.exact_match.value)
 }
 
 fn data(material: &Material) -> String {
@@ -78,7 +78,7 @@ fn result(material: &Material, evaluation: &Part<Evaluation>) -> String {
         (_, None) => format!("Of {several} evaluations, the first, **{name}**{what},"),
     };
     let baseline = &scored.baseline;
-    let apart = if scored.exact_match.low > baseline.exact_match.high {
+    let apart = if scored.headline.exact_match.low > baseline.exact_match.high {
         "; the two intervals do not overlap"
     } else {
         "; **the two intervals overlap: the model is not shown to be better**"
@@ -91,7 +91,7 @@ fn result(material: &Material, evaluation: &Part<Evaluation>) -> String {
     format!(
         "{subject} gets **every label right on {} of the {} {} {}** (exact match at threshold {}, 95% \
          interval in brackets). Always answering {}, the commonest label set of the train split, gets {}{apart}.{not_test}",
-        interval(&scored.exact_match),
+        interval(&scored.headline.exact_match),
         count(scored.images),
         scored.split,
         plural(scored.images, "photograph", "photographs"),

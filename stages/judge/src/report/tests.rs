@@ -180,7 +180,7 @@ fn an_interval_without_width_is_explained_where_there_is_one() {
     assert!(!world.page().contains("without width"));
     let folder = world.folder.path().join("train-evaluate");
     let mut evaluation = Evaluation::read(&folder).expect("reads");
-    evaluation.splits[1].per_label[0].f1 = Interval { value: 1.0, low: 1.0, high: 1.0 };
+    evaluation.splits[1].headline.per_label[0].f1 = Interval { value: 1.0, low: 1.0, high: 1.0 };
     evaluation.write(&folder).expect("writes");
     assert!(world.page().contains("- **An interval without width is not certainty.**"));
 }

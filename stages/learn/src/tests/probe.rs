@@ -165,7 +165,8 @@ fn views_and_standardizing_and_patience_do_what_they_say() {
     assert_eq!(head("two", json!({ "epochs": 3, "views": 2 })), all);
     assert_ne!(head("one", json!({ "epochs": 3, "views": 1 })), all);
     assert_ne!(head("raw", json!({ "epochs": 3, "standardize": false })), all);
-    let notes = probe(&world, "patient", json!({ "epochs": 500, "patience": 5, "lr": 0.1, "weight_decay": 0, "batch": 8 }));
+    let notes =
+        probe(&world, "patient", json!({ "epochs": 500, "patience": 5, "lr": 0.1, "weight_decay": 0, "batch": 8 }));
     let history = read_history(&world.path("patient/head")).expect("a history");
     let card = HeadCard::read(&world.path("patient/head")).expect("a card");
     assert!(history.len() < 500);

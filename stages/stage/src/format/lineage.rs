@@ -17,6 +17,18 @@ pub struct Lineage {
     pub ancestors: Vec<Ancestor>,
 }
 
+impl Lineage {
+    /// The source or stage that an artifact called `stage` or `stage.output` comes from; the artifact's own name where
+    /// there is none. (Names can hold dots: the longest that fits is meant.)
+    #[must_use]
+    pub fn owner<'a>(&'a self, artifact: &'a str) -> &'a str {
+        let owns =
+            |name: &str| artifact.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let owners = self.ancestors.iter().map(|ancestor| ancestor.name.as_str()).filter(|name| owns(name));
+        owners.max_by_key(|name| name.len()).unwrap_or(artifact)
+    }
+}
+
 /// A source or a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +39,8 @@ pub struct Ancestor {
     /// None for a source.
     pub kind: Option<String>,
     pub params: BTreeMap<String, serde_json::Value>,
+    /// Its seed, where its results depend on one.
+    pub seed: Option<u64>,
     /// Input name -> where it comes from.
     pub inputs: BTreeMap<String, Vec<Edge>>,
     /// Output name -> digest (hex); a source has one, named `""`; the stage that asks has none yet.

@@ -16,13 +16,17 @@
 //! | `head` | `head.safetensors`, `head.json`, `history.csv` | [`HeadCard`], [`Epoch`] |
 //! | `predictions` | `predictions.csv` | [`Predictions`] |
 //! | `evaluation` | `evaluation.json` | [`Evaluation`] |
+//! | `decision` | `decision.json` | [`DecisionRule`] |
+//! | `comparison` | `comparison.json` | [`Comparison`] |
 //! | `cams` | `cams.json`, `panels/*.png`, `maps/*.png` | [`Cams`] |
 //! | `report` | `report.md` and pictures | |
 
 mod analysis;
 mod answers;
 mod cams;
+mod comparison;
 mod dataset;
+mod decision;
 mod duplicates;
 mod evaluation;
 mod features;
@@ -40,9 +44,14 @@ mod table;
 pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
 pub use answers::{Answer, Answers};
 pub use cams::{AreaSummary, Areas, CamMap, CamPanel, Cams, Faithfulness, LesionSummary, MapFaithfulness, MapPer};
+pub use comparison::{ComparedModel, Comparison, PairComparison, SeedGroup, SplitComparison, Spread};
 pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, label_name, mask_file};
+pub use decision::DecisionRule;
 pub use duplicates::{DuplicateGroup, DuplicateImage, Duplicates};
-pub use evaluation::{Baseline, Evaluation, Interval, LabelEvaluation, SplitEvaluation};
+pub use evaluation::{
+    Averages, Baseline, Calibration, CurvePoint, Decisions, Evaluation, Fitted, Interval, LabelDecisions, LabelIssue,
+    LabelRanking, Objective, Ranking, ReliabilityBin, SplitEvaluation, WorstImage,
+};
 pub use features::{
     Backbone, FeaturesCard, FeaturesSample, HEAD_WEIGHTS, HeadCard, features_bytes, features_file, read_features,
 };

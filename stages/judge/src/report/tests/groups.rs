@@ -126,7 +126,7 @@ fn one_of_a_thing_is_not_many() {
     world.change_evaluation("train-evaluate", |evaluation| {
         evaluation.resamples = 1;
         evaluation.splits[1].images = 1;
-        for (place, label) in evaluation.splits[1].per_label.iter_mut().enumerate() {
+        for (place, label) in evaluation.splits[1].headline.per_label.iter_mut().enumerate() {
             (label.false_negatives, label.false_positives) = (0, place as u64);
         }
     });

@@ -139,7 +139,7 @@ fn a_hostile_name_is_only_a_name() {
     cams.write(&folder).expect("writes");
     let folder = world.folder.path().join("train-evaluate");
     let mut evaluation = Evaluation::read(&folder).expect("reads");
-    evaluation.splits[1].per_label[0].label = hostile.into();
+    evaluation.splits[1].headline.per_label[0].label = hostile.into();
     evaluation.write(&folder).expect("writes");
     world.stage(hostile, hostile, &[("x", "dataset")]);
     let page = world.html();
