@@ -25,7 +25,9 @@ impl Standard {
         for row in rows() {
             mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
         }
-        mean.iter_mut().for_each(|sum| *sum /= count);
+        for sum in &mut mean {
+            *sum /= count;
+        }
         let mut scale = vec![0.0; train.width];
         for row in rows() {
             scale.iter_mut().zip(row).zip(&mean).for_each(|((sum, x), mean)| *sum += (f64::from(*x) - mean).powi(2));
