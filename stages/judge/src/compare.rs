@@ -12,7 +12,7 @@ use plantpipe_stage::format::{
 };
 use plantpipe_stage::sources;
 use plantpipe_stage::{
-    Arity, Code, Context, Error, InputSpec, Kind, Opening, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
+    Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
 };
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -96,10 +96,7 @@ fn run(ctx: &Context) -> Result<()> {
             .iter()
             .map(|tables| Ok(Model::new(&tables.pairs(*split)?, params.threshold as f32)))
             .collect::<Result<Vec<_>>>()?;
-        if *split == Split::Test {
-            let answers = tables[0].labels.fingerprint(*split);
-            ctx.open(Opening { answers, size: models[0].exact.len() as u64 });
-        }
+        tables[0].open(ctx, *split);
         let scored = Scored::draw(&models, *split, ctx.seed(), params.resamples);
         let pairs = pairs(&stages, &models, &scored);
         let compared = SplitComparison {

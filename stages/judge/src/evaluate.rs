@@ -8,7 +8,7 @@ use plantpipe_stage::format::{
 };
 use plantpipe_stage::sources;
 use plantpipe_stage::{
-    Arity, Code, Context, Error, InputSpec, Kind, Opening, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
+    Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,11 +161,8 @@ fn run(ctx: &Context) -> Result<()> {
     };
     let mut splits = Vec::new();
     for split in &params.splits {
-        let pairs = tables.pairs(*split)?;
-        if *split == Split::Test {
-            ctx.open(Opening { answers: tables.labels.fingerprint(*split), size: pairs.truth.len() as u64 });
-        }
-        let scored = setting.evaluate(*split, &pairs);
+        tables.open(ctx, *split);
+        let scored = setting.evaluate(*split, &tables.pairs(*split)?);
         ctx.note(sentence(&scored));
         splits.push(scored);
         ctx.progress(splits.len(), params.splits.len(), "splits");

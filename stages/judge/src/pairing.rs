@@ -1,7 +1,7 @@
 //! Brings each photograph's labels and its prediction together, every one counted: [`Pairs`].
 
 use plantpipe_stage::format::{MultiHot, Predictions, Split};
-use plantpipe_stage::{Artifact, Error, Result};
+use plantpipe_stage::{Artifact, Context, Error, Opening, Result};
 use std::collections::BTreeMap;
 
 /// A split's photographs, sorted by id.
@@ -75,6 +75,14 @@ impl Tables {
         }
         self.predictions.labels.clone_from(&self.labels.labels);
         Ok(())
+    }
+
+    /// Says that a split is about to be scored, where that is test.
+    pub(crate) fn open(&self, ctx: &Context, split: Split) {
+        if split == Split::Test {
+            let size = self.labels.rows.iter().filter(|row| row.split == split).count() as u64;
+            ctx.open(Opening { answers: self.labels.fingerprint(split), size });
+        }
     }
 
     /// Every photograph of a split with exactly one prediction.

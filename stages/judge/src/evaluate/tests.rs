@@ -5,7 +5,7 @@ use crate::tests::{action, artifact, run};
 use plantpipe_stage::format::{
     Evaluation, JsonFormat, MultiHot, MultiHotRow, Prediction, Predictions, Split, SplitEvaluation,
 };
-use plantpipe_stage::{Action, Context, Event, Result};
+use plantpipe_stage::{Action, Context, Event, Opening, Result};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -141,4 +141,19 @@ fn of_equally_common_label_sets_the_baseline_takes_the_first_by_name() {
     assert_eq!(commonest_answer(&labels(vec![row([0, 1]), row([1, 0])])), Some(vec![true, false]));
     assert_eq!(commonest_answer(&labels(vec![row([1, 1]), row([1, 0])])), Some(vec![true, false]));
     assert_eq!(commonest_answer(&labels(vec![])), None);
+}
+
+#[test]
+fn test_is_opened_where_it_is_scored_and_by_no_other_split() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let mut action = world(folder.path(), 20);
+    let opened = |action: &Action| {
+        let ctx = Context::new(action, |_| ());
+        let ended = (EVALUATE.run)(&ctx);
+        (ended.is_ok(), ctx.openings())
+    };
+    let answers = MultiHot::read(&folder.path().join("labels")).expect("reads").fingerprint(Split::Test);
+    assert_eq!(opened(&action), (true, vec![Opening { answers, size: 20 }]));
+    action.params.insert("splits".into(), serde_json::json!(["train"]));
+    assert_eq!(opened(&action), (false, vec![]), "nothing was predicted for train");
 }

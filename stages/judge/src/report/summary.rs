@@ -1,4 +1,4 @@
-//! The top of the page: the [`notice`] of a synthetic data set and the [`paragraph`] with the headline number.
+//! The top of the page: the notice of a synthetic data set and the paragraph with the headline number ([`top`]).
 
 use super::document::Block;
 use super::material::{Material, Model, Part};
@@ -7,7 +7,7 @@ use plantpipe_stage::format::{Evaluation, Split};
 use std::fmt::Write;
 
 /// Said before anything else where photographs are drawn by a program; else nothing.
-pub(super) fn notice(material: &Material) -> Option<Block> {
+fn notice(material: &Material) -> Option<Block> {
     material.synthetic().then(|| {
         Block::Warning(
             "**Synthetic data: these photographs are drawn by a program.** The numbers below show that the pipeline \
@@ -17,8 +17,34 @@ pub(super) fn notice(material: &Material) -> Option<Block> {
     })
 }
 
+/// What stands before the contents: the notice, the experiment in a few sentences, and where to read how often test was
+/// opened.
+pub(super) fn top(material: &Material) -> Vec<Block> {
+    let opened = opens_test(material).then(|| {
+        Block::text("How often the test split was opened, by the runs shown here and by all others: see [run.md](run.md), beside this page.")
+    });
+    notice(material).into_iter().chain([paragraph(material)]).chain(opened).collect()
+}
+
+/// Whether any figure of the page is on test.
+pub(super) fn opens_test(material: &Material) -> bool {
+    material.evaluations.iter().any(|part| part.split(Split::Test).is_some())
+}
+
+/// How many models still fit in one drawing.
+const PICTURED: usize = 3;
+
+/// The evaluations that are drawn in detail: all while they are few, else that of the headline.
+pub(super) fn pictured(material: &Material) -> Vec<&Part<Evaluation>> {
+    if material.evaluations.len() <= PICTURED {
+        material.evaluations.iter().collect()
+    } else {
+        headline(material).into_iter().collect()
+    }
+}
+
 /// The experiment in a few sentences.
-pub(super) fn paragraph(material: &Material) -> Block {
+fn paragraph(material: &Material) -> Block {
     let mut words = data(material);
     match headline(material) {
         Some(evaluation) => words.push_str(&result(material, evaluation)),

@@ -4,7 +4,7 @@ use super::focus;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_sigmoid, relu, sigmoid};
 
-/// t (1 - p)^gamma_pos (-log p) + (1 - t) p_m^gamma_neg (-log(1 - p_m)), where p_m = max(p - margin, 0). Logits and
+/// `t (1 - p)^gamma_pos (-log p) + (1 - t) p_m^gamma_neg (-log(1 - p_m))`, where `p_m = max(p - margin, 0)`. Logits and
 /// targets `[n, labels]`; the mean, `[1]`.
 ///
 /// For t of 0 and 1 that is the authors' code (which sums, where this is the mean); for t between, theirs mixes the two

@@ -102,7 +102,7 @@ mod tests {
     fn the_codes_form_sums_distances_whatever_the_labels_over_the_photographs() {
         // Distances 1/4 and sqrt(2)/4 over 4 photographs, twice.
         let (value, gradient) = confusion(Form::Code, &rows(), &[A, A, A, A]);
-        close(&[value.expect("pairs")], &[(0.25 + 0.125f32.sqrt()) / 2.0]);
+        close(&[value.expect("pairs")], &[0.125 + 0.125f32.sqrt() / 2.0]);
         // d/dx of |p - q| / 2 = +-p (1 - p) / 2 in the first pair; sqrt(1/2) of it in each label of the second.
         let root = 0.5f32.sqrt();
         let (near, far) = (0.125, 0.09375);

@@ -5,7 +5,7 @@ use super::focus;
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-/// (1 - p_t)^gamma times cross-entropy, p_t = p t + (1 - p)(1 - t) also for t between 0 and 1, as torchvision has it;
+/// `(1 - p_t)^gamma` times cross-entropy, `p_t = p t + (1 - p)(1 - t)` also for t between 0 and 1, as torchvision has it;
 /// with alpha times alpha t + (1 - alpha)(1 - t). Logits and targets `[n, labels]`; the mean, `[1]`.
 pub(super) fn sigmoid_focal_loss(logits: Tensor<2>, targets: Tensor<2>, gamma: f64, alpha: Option<f64>) -> Tensor<1> {
     let mut loss = unreduced(logits.clone(), targets.clone());

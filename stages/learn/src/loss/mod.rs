@@ -20,7 +20,7 @@ use burn::tensor::Tensor;
 pub(crate) enum Loss {
     /// Binary cross-entropy; a weight a label on its positive case, if any.
     Bce { pos_weight: Option<Vec<f32>> },
-    /// Lin et al. 2017, as torchvision's `sigmoid_focal_loss`: cross-entropy times (1 - p_t)^gamma, and times alpha for
+    /// Lin et al. 2017, as torchvision's `sigmoid_focal_loss`: cross-entropy times `(1 - p_t)^gamma`, and times alpha for
     /// positives, 1 - alpha for negatives, if there is an alpha.
     Focal { gamma: f64, alpha: Option<f64> },
     /// Asymmetric loss, Ben-Baruch et al. 2021.

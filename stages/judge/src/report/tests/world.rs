@@ -5,10 +5,11 @@ use crate::report::REPORT;
 use crate::tests::{action, artifact, run};
 use plantpipe_stage::Action;
 use plantpipe_stage::format::{
-    Analysis, Ancestor, Averages, Baseline, Calibration, CamMap, CamPanel, Cams, Combination, CurvePoint, Decisions,
-    DuplicateGroup, DuplicateImage, Duplicates, Edge, Epoch, Evaluation, Fit, ImagesCard, Interval, JsonFormat,
-    LabelDecisions, LabelRanking, LesionSummary, Lineage, MapPer, ModelCard, Picture, Preprocessing, Ranking,
-    ReliabilityBin, Split, SplitAnalysis, SplitEvaluation, write_history,
+    Analysis, Ancestor, Averages, Baseline, Calibration, CamMap, CamPanel, Cams, Combination, ComparedModel,
+    Comparison, CurvePoint, Decisions, DuplicateGroup, DuplicateImage, Duplicates, Edge, Epoch, Evaluation, Fit,
+    ImagesCard, Interval, JsonFormat, LabelDecisions, LabelRanking, LesionSummary, Lineage, MapPer, ModelCard,
+    PairComparison, Picture, Preprocessing, Ranking, ReliabilityBin, SeedGroup, ShardWriter, Split, SplitAnalysis,
+    SplitComparison, SplitEvaluation, write_history,
 };
 use std::collections::BTreeMap;
 
@@ -187,6 +188,36 @@ impl World {
         self.file("twins/groups.jpg");
     }
 
+    /// Photographs `x0`, `x1`, ... of test, each with bytes of its own.
+    pub(super) fn add_shards(&mut self, photographs: usize) {
+        self.stage("shards", "pack", &[("images", "dataset")]);
+        self.give("shards", "shards");
+        let folder = self.folder.path().join("shards");
+        let mut writer = ShardWriter::new(&folder, ready(), vec!["rust".into(), "scab".into()], 1);
+        for number in 0..photographs {
+            let id = format!("x{number}");
+            writer.add(&id, Split::Test, format!("jpeg {id}").as_bytes(), &[0, 1]).expect("adds");
+        }
+        writer.finish().expect("finishes");
+    }
+
+    /// A comparison of `models` on test.
+    pub(super) fn add_comparison(&mut self, models: &[&str], pairs: Vec<PairComparison>, seeds: Vec<SeedGroup>) {
+        let inputs: Vec<(&str, &str)> = models.iter().map(|model| ("predictions", *model)).collect();
+        self.stage("compare", "compare", &inputs);
+        self.give("comparisons", "compare");
+        let model = |stage: &&str| ComparedModel {
+            stage: (*stage).to_owned(),
+            exact_match: around(0.8),
+            macro_f1: around(0.8),
+            mean_average_precision: around(0.8),
+        };
+        let models = models.iter().map(model).collect();
+        let splits = vec![SplitComparison { split: Split::Test, images: 600, models, pairs, seeds }];
+        let comparison = Comparison { schema: Comparison::SCHEMA, threshold: 0.5, resamples: 2000, splits };
+        comparison.write(&self.folder.path().join("compare")).expect("writes");
+    }
+
     pub(super) fn change_evaluation(&self, stage: &str, change: impl Fn(&mut Evaluation)) {
         let folder = self.folder.path().join(stage);
         let mut evaluation = Evaluation::read(&folder).expect("reads");
@@ -314,6 +345,6 @@ pub(super) fn scored(split: Split, exact: f64) -> SplitEvaluation {
     }
 }
 
-fn around(value: f64) -> Interval {
+pub(super) fn around(value: f64) -> Interval {
     Interval { value, low: value - 0.03, high: value + 0.03 }
 }
