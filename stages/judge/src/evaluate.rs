@@ -195,12 +195,10 @@ fn decision(labels: &[String], threshold: f64, fitted: Option<&Fitted>) -> Decis
 /// `test: exact match 0.814 [0.781, 0.845] on 600 images; always answering scab gets 0.267 [0.232, 0.303]`.
 fn sentence(scored: &SplitEvaluation) -> String {
     let write = |interval: &Interval| format!("{:.3} [{:.3}, {:.3}]", interval.value, interval.low, interval.high);
-    let tuned = scored.tuned.as_ref().map(|tuned| format!(" ({:.3} at tuned thresholds)", tuned.exact_match.value));
     format!(
-        "{}: exact match {}{} on {} images; always answering {} gets {}",
+        "{}: exact match {} on {} images; always answering {} gets {}",
         scored.split,
         write(&scored.headline.exact_match),
-        tuned.unwrap_or_default(),
         scored.images,
         if scored.baseline.answer.is_empty() { "no label".to_owned() } else { scored.baseline.answer.join(" ") },
         write(&scored.baseline.exact_match)

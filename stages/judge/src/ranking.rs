@@ -121,7 +121,8 @@ fn average_precision(ranking: &[Ranked], weights: &[u32]) -> Option<f64> {
             hits_before = hits;
         }
     }
-    Some(sum)
+    // A sum of parts can come out above the whole by its last place.
+    Some(sum.min(1.0))
 }
 
 /// The share of the pairs of a positive and a negative in which the positive's score is higher; an equal one counts
@@ -184,6 +185,17 @@ mod tests {
     fn micro_average_precision_ranks_all_decisions_together() {
         // .9+ .8+ .6- .5+ then .4: image 1 label 1 (+), image 3 labels 1 and 2 (-): 1/4 + 1/4 + 1/4 x 3/4 + 1/4 x 4/7.
         close(Some(small().scores(&[1; 4]).micro_average_precision), 0.25 * (1.0 + 1.0 + 0.75 + 4.0 / 7.0));
+    }
+
+    #[test]
+    fn a_perfect_ranking_is_worth_one_and_no_more() {
+        // Sums of n parts of 1/n: some come out above 1 by their last place.
+        for positives in 1..100 {
+            let truth = vec![vec![true]; positives];
+            let scores: Vec<Vec<f32>> = (0..positives).map(|image| vec![1.0 - image as f32 / 128.0]).collect();
+            let value = Rankings::new(&truth, &scores).scores(&vec![1; positives]).average_precision[0];
+            assert!(value.is_some_and(|value| value <= 1.0 && value > 1.0 - 1e-12), "{positives}: {value:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::tests::{action, artifact, run};
 use plantpipe_stage::format::{
     Ancestor, Comparison, Edge, JsonFormat, Lineage, MultiHot, MultiHotRow, Prediction, Predictions, Split,
 };
-use plantpipe_stage::{Action, Result};
+use plantpipe_stage::{Action, Context, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -81,6 +81,21 @@ fn a_pair_is_tested_on_the_photographs_that_one_alone_gets_right() {
     assert!((pair.exact_match.low - -0.312).abs() < 0.04, "{:?}", pair.exact_match);
     assert!((pair.exact_match.high - -0.038).abs() < 0.04, "{:?}", pair.exact_match);
     assert!((test.models[1].exact_match.value - 37.0 / 40.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_comparison_on_test_opens_it_once_whatever_the_number_of_models() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let mut action = world(folder.path(), 4, &[("a", &[0]), ("b", &[1]), ("c", &[])]);
+    let sizes = |action: &Action| {
+        let ctx = Context::new(action, |_| ());
+        let ended = (COMPARE.run)(&ctx);
+        (ended.is_ok(), ctx.openings().iter().map(|opening| opening.size).collect::<Vec<_>>())
+    };
+    assert_eq!(sizes(&action), (true, vec![4]));
+    // There is no val photograph, so that it fails; test is not touched.
+    action.params.insert("splits".into(), serde_json::json!(["val"]));
+    assert_eq!(sizes(&action), (false, vec![]));
 }
 
 #[test]

@@ -58,3 +58,33 @@ pub struct Edge {
     pub from: String,
     pub output: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Ancestor, Lineage};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn an_artifact_belongs_to_the_longest_name_that_it_begins_with() {
+        let ancestor = |name: &str| Ancestor {
+            name: name.into(),
+            group: None,
+            kind: None,
+            params: BTreeMap::new(),
+            seed: None,
+            inputs: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            device: None,
+            crates: BTreeMap::new(),
+        };
+        let lineage = Lineage {
+            pipeline: "p".into(),
+            profile: None,
+            seed: 1,
+            version: "0".into(),
+            ancestors: ["train@0", "train@0.5", "dataset"].map(ancestor).to_vec(),
+        };
+        let owners = ["train@0.5", "train@0.5.model", "dataset.masks", "datasets"].map(|name| lineage.owner(name));
+        assert_eq!(owners, ["train@0.5", "train@0.5", "dataset", "datasets"]);
+    }
+}
