@@ -93,7 +93,6 @@ impl Arch {
     }
 
     /// Side of the input its published weights were trained for, pixels.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked for by predictions from a checkpoint as it is"))]
     pub(crate) fn published_size(self) -> u32 {
         match self {
             Self::DinoV2Small => 518,

@@ -2,9 +2,11 @@
 
 mod ask;
 mod explain;
+mod features;
 mod losses;
 mod networks;
 mod options;
+mod probe;
 mod published;
 mod training;
 mod world;
@@ -23,6 +25,8 @@ fn the_params_of_every_kind_read_their_defaults() {
             "predict" => serde_json::from_value::<crate::predict::Params>(read).map(drop),
             "explain" => serde_json::from_value::<crate::explain::Params>(read).map(drop),
             "ask" => serde_json::from_value::<crate::AskParams>(read).map(drop),
+            "embed" => serde_json::from_value::<crate::embed::Params>(read).map(drop),
+            "probe" => serde_json::from_value::<crate::probe::Params>(read).map(drop),
             other => panic!("no params struct is known for the kind `{other}`"),
         };
         result.unwrap_or_else(|error| panic!("{}: {error}", kind.name));
