@@ -5,13 +5,13 @@ use burn::tensor::{Int, Tensor};
 /// The last spatial activation of some photographs, and what else the rest of the network needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Activation {
-    /// `[n, width, h, w]`. Of a CNN: what the spatial mean is taken of. Of a ViT: the output of the last block's first
+    /// `[n, width, h, w]`. Of a CNN: what the spatial mean is taken of. Of a `ViT`: the output of the last block's first
     /// norm (pytorch-grad-cam's `blocks[-1].norm1`) as an image, without the class token.
     pub(crate) spatial: Tensor<4>,
     pub(super) beside: Option<Beside>,
 }
 
-/// What lies beside a ViT's spatial activation.
+/// What lies beside a `ViT`'s spatial activation.
 #[derive(Debug, Clone)]
 pub(super) struct Beside {
     /// The class token of the norm's output, `[n, 1, width]`.

@@ -26,7 +26,7 @@ pub(crate) enum Arch {
 pub(crate) struct Config {
     /// Outputs of the head.
     pub(crate) labels: usize,
-    /// Batch-norm eps; the layer norms of a ViT have 1e-6 whatever this is.
+    /// Batch-norm eps; the layer norms of a `ViT` have 1e-6 whatever this is.
     pub(crate) eps: f64,
     /// Side of the square input, pixels.
     pub(crate) size: usize,
@@ -131,7 +131,7 @@ impl Arch {
     }
 
     /// How deep a tensor lies, by its published name, as timm's `group_matcher` counts for layer-wise learning rates:
-    /// 0 is the stem (a ViT's patch, position and class embeddings), then one for each block in the order of the
+    /// 0 is the stem (a `ViT`'s patch, position and class embeddings), then one for each block in the order of the
     /// forward pass (the norm or convolution after the last block counts to it), and `depths() - 1` is the head.
     #[cfg_attr(not(test), expect(dead_code, reason = "asked for by training"))]
     pub(crate) fn depth_of(self, tensor: &str) -> usize {
@@ -160,7 +160,7 @@ impl Arch {
     /// A network with first weights drawn from the seed.
     ///
     /// # Errors
-    /// A size that a ViT cannot cut into whole patches.
+    /// A size that a `ViT` cannot cut into whole patches.
     pub(crate) fn init(self, config: Config, seed: u64, device: &Device) -> Result<Network> {
         let init = &mut Init::new(seed, device);
         let Config { labels, eps, size } = config;

@@ -118,7 +118,7 @@ pub(crate) struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// What every published ViT has; `PyTorch`'s default is 1e-5.
+    /// What every published `ViT` has; `PyTorch`'s default is 1e-5.
     const EPS: f64 = 1e-6;
 
     /// Standardises and no more.

@@ -39,7 +39,7 @@ impl Network {
         self.head_layer().forward_each(pooled)
     }
 
-    /// `[n, 3, h, w]` -> what the head sees, `[n, width]`: the spatial mean, or a ViT's normed class token. In
+    /// `[n, 3, h, w]` -> what the head sees, `[n, width]`: the spatial mean, or a `ViT`'s normed class token. In
     /// evaluation mode on the CPU no row depends on the others, bit for bit.
     pub(crate) fn pooled(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<2> {
         match self {
@@ -76,7 +76,7 @@ impl Network {
         self.head(pooled, None)
     }
 
-    /// `[n, 3, h, w]` -> logits `[n, labels]` in evaluation mode, where `see` gets the number (from 0) of each of a ViT's
+    /// `[n, 3, h, w]` -> logits `[n, labels]` in evaluation mode, where `see` gets the number (from 0) of each of a `ViT`'s
     /// blocks and its attention `[n, heads, tokens, tokens]` after the softmax, the class token first, and gives what
     /// the block goes on with. None: the network has no attention.
     ///

@@ -9,7 +9,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu, softmax};
 
-/// Which of the ViTs.
+/// Which of the `ViTs`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct VitShape {
     /// Side of a patch, pixels.

@@ -4,6 +4,7 @@ mod ask;
 mod explain;
 mod networks;
 mod published;
+pub(crate) mod timm;
 mod training;
 mod world;
 
