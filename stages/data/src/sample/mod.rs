@@ -66,7 +66,7 @@ pub const SAMPLE: Kind = Kind {
         },
     ],
     code: &[&OWN, &sources::RANDOM, &sources::TABLES, &plantpipe_pixels::CODE],
-    crates: &["flate2", "image", "jpeg-encoder", "png", "rand", "rand_chacha", "zlib-rs"],
+    crates: &["image", "jpeg-encoder", "png", "rand", "rand_chacha"],
     uses: Uses { seed: true, device: false, lineage: false, published: false },
     run,
 };

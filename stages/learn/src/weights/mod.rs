@@ -37,7 +37,7 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a `.safetensors` file, or what `torch.save` wrote (`.pth`, `.pt`, `.bin`; its pickle is parsed, never run).
+    /// Reads a `.safetensors` file.
     /// torchvision's names of a `ViT` become timm's; `num_batches_tracked` is passed over.
     ///
     /// # Errors
