@@ -14,7 +14,7 @@ use plantpipe_stage::format::{Ancestor, Edge, Lineage};
 use plantpipe_stage::{Artifact, Reads};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The life of a stage, as `status` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -124,7 +124,10 @@ pub fn locate(project: &Project, id: SourceId) -> Result<PathBuf> {
     let source = &project.graph.pipeline.sources[id.0];
     let name = &source.name.value;
     match &source.location {
-        Location::Path(path) if path.exists() => Ok(path.clone()),
+        Location::Path(path) if path.exists() => outside(project, name, path),
+        // Only the `files` of a program have a slash in their name: they are declared in a stage.
+        Location::Path(path) if name.contains('/') => Err(Error::failed(format!("there is no {}", path.display()))
+            .hint("correct the stage's `files`: paths there are relative to the pipeline file")),
         Location::Path(path) => Err(Error::failed(format!("source `{name}`: there is no {}", path.display()))
             .hint(format!("say where it lies: --set sources.{name}=PATH"))),
         Location::Remote(remote) => remote_path(project, remote).ok_or_else(|| {
@@ -132,6 +135,16 @@ pub fn locate(project: &Project, id: SourceId) -> Result<PathBuf> {
                 .hint(format!("run downloads it; or say where it lies: --set sources.{name}=PATH"))
         }),
     }
+}
+
+/// A source that holds the pipeline's own folder would change with every run.
+fn outside(project: &Project, name: &str, path: &Path) -> Result<PathBuf> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if !real(&project.root).starts_with(real(path)) {
+        return Ok(path.to_owned());
+    }
+    let message = format!("source `{name}`: {} holds this pipeline's own cache and reports", path.display());
+    Err(Error::usage(message).hint("move pipeline.toml to a folder beside it, and correct the path"))
 }
 
 /// Where a downloaded source lies, once it has come.

@@ -2,7 +2,7 @@
 
 use crate::event::{Event, Planned};
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -120,43 +120,62 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
 }
 
 fn show(bar: &mut ProgressBar, stage: &str, done: u64, total: u64, unit: &str) {
-    if bar.is_hidden() {
-        bar.set_draw_target(indicatif::ProgressDrawTarget::stderr_with_hz(8));
-    }
     if bar.message() != stage {
+        // Made ready out of sight: what is drawn first is true already.
+        bar.set_draw_target(ProgressDrawTarget::hidden());
         bar.reset();
-        bar.set_style(style(unit));
+        bar.set_style(style(unit, total));
         bar.set_message(stage.to_owned());
-        bar.set_length(total);
-        bar.enable_steady_tick(Duration::from_millis(200));
     }
     bar.set_length(total);
     bar.set_position(done);
+    if bar.is_hidden() {
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+        bar.enable_steady_tick(Duration::from_millis(200));
+    }
 }
 
-/// `train [=====>      ] 384/480 images, 42.1/s, 2s left`; bytes as a download shows them.
-fn style(unit: &str) -> ProgressStyle {
-    let counts = match unit {
-        "bytes" => "{bytes}/{total_bytes}, {bytes_per_sec}".to_owned(),
-        unit => format!("{{pos}}/{{len}} {}, {{rate}}", unit.replace(['{', '}'], "")),
+/// `train [=====>      ] 384/480 images, 42.1/s, 2s left`; bytes as a download shows them, and without an end where
+/// `total` is 0: not known.
+fn style(unit: &str, total: u64) -> ProgressStyle {
+    let template = match (unit, total) {
+        ("bytes", 0) => "        {msg} {bytes}{bytes_a_second}".to_owned(),
+        ("bytes", _) => "        {msg} [{bar:24}] {bytes}/{total_bytes}{bytes_a_second}{left}".to_owned(),
+        (unit, _) => {
+            format!("        {{msg}} [{{bar:24}}] {{pos}}/{{len}} {}{{a_second}}{{left}}", unit.replace(['{', '}'], ""))
+        }
     };
-    let template = format!("        {{msg}} [{{bar:24}}] {counts}, {{eta}} left");
+    // A line that cannot be drawn is drawn again a moment later.
     ProgressStyle::with_template(&template)
         .expect("a valid template")
-        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let seconds = state.elapsed().as_secs_f64();
-            // The first moments say nothing; a line that cannot be drawn is drawn again a moment later.
-            let rate = if seconds < 1.0 { 0.0 } else { state.pos() as f64 / seconds };
-            let _ = write!(out, "{rate:.1}/s");
+        .with_key("a_second", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = rate(state.pos(), state.elapsed()).map_or(Ok(()), |rate| write!(out, ", {rate:.1}/s"));
+        })
+        .with_key("bytes_a_second", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = rate(state.pos(), state.elapsed())
+                .map_or(Ok(()), |rate| write!(out, ", {}/s", HumanBytes(rate as u64)));
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            if rate(state.pos(), state.elapsed()).is_some() {
+                let _ = match state.eta().as_secs_f64().ceil() {
+                    seconds if seconds < 120.0 => write!(out, ", {seconds} s left"),
+                    seconds => write!(out, ", {} left", duration(seconds)),
+                };
+            }
         })
         .progress_chars("=> ")
+}
+
+/// How many a second so far; the first second says nothing.
+fn rate(done: u64, elapsed: Duration) -> Option<f64> {
+    (done > 0 && elapsed >= Duration::from_secs(1)).then(|| done as f64 / elapsed.as_secs_f64())
 }
 
 fn hide(bar: Option<&mut ProgressBar>) {
     if let Some(bar) = bar {
         bar.disable_steady_tick();
         bar.finish_and_clear();
-        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        bar.set_draw_target(ProgressDrawTarget::hidden());
         bar.set_message(String::new());
     }
 }
@@ -212,10 +231,12 @@ pub fn counted(number: usize, noun: &str) -> String {
 
 /// `0.4 s`, `83 s`, `4 min 10 s`.
 pub fn duration(seconds: f64) -> String {
+    // Rounded before it is cut in two, so that no minute has 60 seconds.
+    let whole = seconds.round();
     match seconds {
-        s if s < 10.0 => format!("{s:.1} s"),
-        s if s < 120.0 => format!("{s:.0} s"),
-        s => format!("{} min {:.0} s", (s / 60.0) as u64, s % 60.0),
+        s if s < 9.95 => format!("{s:.1} s"),
+        _ if whole < 120.0 => format!("{whole} s"),
+        _ => format!("{} min {} s", (whole / 60.0) as u64, whole % 60.0),
     }
 }
 
@@ -243,5 +264,18 @@ mod tests {
         assert_eq!(forecast(&stages[..1]), None);
         assert_eq!(took(&stages[1]), " (last time 2 min 30 s, 1.3 GB)");
         assert_eq!(took(&stages[2]), "");
+    }
+
+    #[test]
+    fn no_minute_has_sixty_seconds() {
+        let said = [0.04, 9.94, 9.96, 119.4, 119.6, 299.7].map(duration);
+        assert_eq!(said, ["0.0 s", "9.9 s", "10 s", "119 s", "2 min 0 s", "5 min 0 s"]);
+    }
+
+    #[test]
+    fn the_first_second_has_no_rate() {
+        assert_eq!(rate(30, Duration::from_millis(900)), None);
+        assert_eq!(rate(0, Duration::from_secs(2)), None);
+        assert_eq!(rate(30, Duration::from_millis(1500)), Some(20.0));
     }
 }

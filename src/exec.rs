@@ -44,7 +44,13 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         // Half an output is of no use, and on a full disk the report needs its room.
         crate::cache::remove(&action.scratch)?;
     }
-    let report = Report { schema: ACTION_SCHEMA, outcome, items: context.into_items(), peak_memory: peak_memory() };
+    let report = Report {
+        schema: ACTION_SCHEMA,
+        outcome,
+        openings: context.openings(),
+        items: context.into_items(),
+        peak_memory: peak_memory(),
+    };
     write_whole(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
 }
 

@@ -18,6 +18,7 @@ mod exec;
 mod executor;
 mod graph;
 mod interrupt;
+mod items;
 mod matrix;
 mod params;
 mod pipeline;

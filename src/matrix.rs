@@ -326,7 +326,18 @@ fn suffixes(makings: &[(Spanned<String>, Table, Making)]) -> Result<BTreeMap<Str
             None => true,
         });
     }
-    let Some((_, leader)) = waiting.first() else { return Ok(all) };
+    let Some((_, first)) = waiting.first() else { return Ok(all) };
+    // Who waits for one that waits is not the cause.
+    let waits = |stage: &str| waiting.iter().any(|(name, _)| name.value == stage);
+    let Some((_, leader)) = waiting.iter().find(|(_, leader)| !waits(&leader.value)) else {
+        let names: Vec<String> = waiting.iter().map(|(name, _)| format!("`{}`", name.value)).collect();
+        let message = match names.as_slice() {
+            [one] => format!("{one} follows itself: nothing says how many there are"),
+            all => format!("{} follow one another: nothing says how many there are", all.join(", ")),
+        };
+        return Err(Diagnostic::new(&first.span, message, "a circle")
+            .hint("one of them needs a `matrix` in place of its `for_each`"));
+    };
     let known: Vec<&str> = makings.iter().map(|(name, ..)| name.value.as_str()).collect();
     if !known.contains(&leader.value.as_str()) {
         return Err(Diagnostic::unknown(&leader.span, "stage", &leader.value, known));

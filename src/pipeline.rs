@@ -255,17 +255,36 @@ fn outputs(kind: &'static Kind, table: &Table) -> Result<Vec<Output>> {
     let Some(Value::Table(declared)) = table.get("outputs").map(|entry| &entry.node.value) else {
         return Ok(Vec::new());
     };
-    let one = |entry: &Entry| {
-        let name = plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?.value;
-        Ok(Output { name, format: into_string(entry.node.clone(), "a format")?.value })
-    };
-    declared.entries.iter().map(one).collect()
+    let mut names = Vec::new();
+    let mut outputs = Vec::new();
+    for entry in &declared.entries {
+        let name = plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?;
+        outputs.push(Output { name: name.value.clone(), format: into_string(entry.node.clone(), "a format")?.value });
+        names.push(name);
+    }
+    told_apart(&names, "outputs")?;
+    Ok(outputs)
 }
+
+/// Names that a stage chose itself become variables of a program, all in capitals and without `-`: no two may be one.
+fn told_apart(names: &[Spanned<String>], what: &str) -> Result<()> {
+    let variable = |name: &Spanned<String>| name.value.replace('-', "_").to_uppercase();
+    for (at, name) in names.iter().enumerate() {
+        if let Some(first) = names[..at].iter().find(|first| variable(first) == variable(name)) {
+            let message = format!("the {what} `{}` and `{}` would be one variable", first.value, name.value);
+            return Err(Diagnostic::new(&name.span, message, "differs only in case, - or _").hint("rename one of them"));
+        }
+    }
+    Ok(())
+}
+
+/// The param whose files become an input of that name.
+const FILES: &str = "files";
 
 /// `files = ["script.py"]`: files whose content is part of what a program is. Each becomes a source of its own.
 fn files(table: &Table, sources: &mut Vec<Source>, folders: &Folders<'_>) -> Result<Option<Input>> {
     // Another value is refused as the param that it is, too.
-    let Some(Value::Array(items)) = table.get("files").map(|entry| &entry.node.value) else { return Ok(None) };
+    let Some(Value::Array(items)) = table.get(FILES).map(|entry| &entry.node.value) else { return Ok(None) };
     let mut from = Vec::new();
     for item in items {
         let path = into_string(item.clone(), "a file")?;
@@ -277,7 +296,7 @@ fn files(table: &Table, sources: &mut Vec<Source>, folders: &Folders<'_>) -> Res
         }
         from.push(name);
     }
-    Ok(Some(Input { name: "files".to_owned(), format: None, reads: Reads::All, arity: Arity::Any, from }))
+    Ok(Some(Input { name: FILES.to_owned(), format: None, reads: Reads::All, arity: Arity::Any, from }))
 }
 
 fn inputs(mut table: Table, kind: &'static Kind, stage: &Spanned<String>) -> Result<Vec<Input>> {
@@ -293,10 +312,18 @@ fn inputs(mut table: Table, kind: &'static Kind, stage: &Spanned<String>) -> Res
         inputs.push(input(entry, spec, spec.name, Some(spec.format))?);
     }
     if let Some(any) = kind.inputs.iter().find(|spec| spec.is_any()) {
+        let mut names = Vec::new();
         for entry in std::mem::take(&mut table.entries) {
-            let name = plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?.value;
-            inputs.push(input(entry, any, &name, None)?);
+            let name = plain_name(Spanned { value: entry.key.clone(), span: entry.key_span.clone() })?;
+            if name.value.eq_ignore_ascii_case(FILES) {
+                let message =
+                    format!("an input cannot be called `{}`: that is what the param `{FILES}` names", name.value);
+                return Err(Diagnostic::new(&name.span, message, "give it another name"));
+            }
+            inputs.push(input(entry, any, &name.value, None)?);
+            names.push(name);
         }
+        told_apart(&names, "inputs")?;
     }
     let known: Vec<&str> = kind.inputs.iter().map(|spec| spec.name).collect();
     no_more(&table, &format!("input of kind `{}`:", kind.name), &known)?;

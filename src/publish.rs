@@ -1,6 +1,7 @@
 //! What people read: [`publish`] copies a published output to `reports/<pipeline>/`, with `run.md` beside it.
 
 use crate::cache::digest::{Digest, Manifest};
+use crate::cache::openings::Openings;
 use crate::cache::{self, records::pretty};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -32,7 +33,7 @@ pub fn publish(
         let written = copy(project, digest, &folder, tell)?;
         let page = folder.join("run.md");
         if written || record.ran() > 0 || !page.exists() {
-            let mut record_page = record.markdown();
+            let mut record_page = record.markdown(&openings(project, options));
             record_page.push('\n');
             fs::write(&page, record_page).map_err(|error| Error::io("write", &page, &error))?;
         }
@@ -42,6 +43,13 @@ pub fn publish(
         }
     }
     Ok(())
+}
+
+/// How often the answers were opened that the stages asked for scored against.
+fn openings(project: &Project, options: &Options) -> Openings {
+    let names = options.stages.iter().map(|id| &project.graph.stage(*id).name.value);
+    let keys = names.filter_map(|name| project.cache.last(project.profile(), name).done).collect();
+    project.cache.openings(&keys)
 }
 
 /// Copies what differs and removes what an earlier copy brought and this one has not; other files are left alone.

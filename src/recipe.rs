@@ -53,6 +53,14 @@ impl Recipe {
         Digest::of_json("plantpipe 2026 recipe", self)
     }
 
+    /// What stays the same from one run of a per-item stage to the next: the recipe without the input that it works
+    /// through item by item.
+    pub fn family(&self, items: &str) -> Key {
+        let mut recipe = self.clone();
+        recipe.inputs.remove(items);
+        Digest::of_json("plantpipe 2026 family", &recipe)
+    }
+
     /// What differs from an earlier recipe, as sentences: `lr: 0.001 -> 0.0003`.
     pub fn reasons_since(&self, before: &Self) -> Vec<String> {
         let mut reasons = Vec::new();

@@ -1,11 +1,14 @@
 //! When and where a run happened: [`RunRecord`], kept under `cache/runs/` and told in `run.md`; never digested.
 
 use crate::assess::Assessment;
+use crate::cache::openings::{Opened, Openings};
 use crate::cache::{Cache, records::pretty, write_whole};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use jiff::Timestamp;
+use plantpipe_stage::Opening;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One run of `plantpipe run`.
 #[derive(Debug, Serialize)]
@@ -92,7 +95,7 @@ impl RunRecord {
     }
 
     /// The page beside a report.
-    pub fn markdown(&self) -> String {
+    pub fn markdown(&self, openings: &Openings) -> String {
         let mut page = format!(
             "# How this report came to be\n\nTimes and machine of the run that wrote [report.md](report.md). Nothing here is hashed: the same inputs give \
              the same report on another day.\n\n\
@@ -110,8 +113,47 @@ impl RunRecord {
             let how = if stage.ran { "ran" } else { "taken from the cache" };
             page.push_str(&format!("| {} | {how} | {:.1} |\n", stage.stage, stage.seconds));
         }
+        page.push_str(&opened(openings));
         page
     }
+}
+
+/// How often test was opened, in words and a row a stage.
+fn opened(openings: &Openings) -> String {
+    let mut page = "\n## How often test was opened\n\n".to_owned();
+    let times = |number: usize| if number == 1 { "once".to_owned() } else { format!("{number} times") };
+    let results = |runs: &[&Opened]| runs.iter().map(|run| &run.outputs).collect::<BTreeSet<_>>().len();
+    let all: Vec<&Opened> = openings.runs.iter().collect();
+    let least = if openings.unreadable == 0 { "" } else { "at least " };
+    if all.is_empty() {
+        page.push_str("This cache knows of no stage that scored anything against a test split's labels.\n");
+        return page;
+    }
+    let seen = results(&all);
+    page.push_str(&format!(
+        "Test labels that this report's figures are against were opened **{least}{}** in this cache, by any pipeline and \
+         profile, and **{seen} different {}** came of it. Whoever keeps the best of several results on test has chosen by \
+         test, and its figure flatters.\n\n\
+         | pipeline | profile | stage | photographs | opened | different results | first | last |\n\
+         | --- | --- | --- | ---: | ---: | ---: | --- | --- |\n",
+        times(all.len()),
+        if seen == 1 { "result" } else { "results" },
+    ));
+    let mut stages: BTreeMap<(&str, &str, &str, &Opening), Vec<&Opened>> = BTreeMap::new();
+    for run in all {
+        let profile = run.profile.as_deref().unwrap_or("none");
+        stages.entry((&run.pipeline, profile, &run.stage, &run.opening)).or_default().push(run);
+    }
+    for ((pipeline, profile, stage, opening), runs) in stages {
+        let day = |run: &Opened| run.time.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let (first, last) = (day(runs[0]), day(runs[runs.len() - 1]));
+        let (opened, different) = (times(runs.len()), results(&runs));
+        page.push_str(&format!(
+            "| {pipeline} | {profile} | {stage} | {} | {opened} | {different} | {first} | {last} |\n",
+            opening.size
+        ));
+    }
+    page
 }
 
 /// The processor's name, as far as the system tells it.

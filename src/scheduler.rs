@@ -1,6 +1,7 @@
 //! The loop: [`run`] takes stages in order, leaves the fresh ones alone, runs the others, and records what they gave.
 
 use crate::assess::{Assessment, Known, Ready, State, assess, assess_all, locate};
+use crate::cache::openings::Opened;
 use crate::cache::records::{Last, Outputs, Record, SCHEMA};
 use crate::cache::scan::Scanner;
 use crate::cache::{self, Cache};
@@ -9,11 +10,14 @@ use crate::event::{Event, Planned, SCHEMA_VERSION};
 use crate::executor::Executor;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::interrupt;
+use crate::items::{self, Earlier};
 use crate::pipeline::{Location, Remote};
 use crate::project::Project;
 use crate::publish;
+use crate::recipe::Key;
 use crate::run_record::{RunRecord, StageRun};
-use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Outcome, Report};
+use jiff::Timestamp;
+use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Opening, Outcome, Report};
 use std::time::Instant;
 
 /// What a run is asked.
@@ -154,7 +158,7 @@ fn each_stage(
                 outputs
             }
             _ => {
-                let (outputs, seconds) = execute(project, *id, assessment, options.threads, executor, tell)?;
+                let (outputs, seconds) = execute(project, *id, assessment, options, executor, tell)?;
                 record.push(StageRun::ran(&name, seconds));
                 outputs
             }
@@ -180,7 +184,7 @@ fn execute(
     project: &mut Project,
     id: StageId,
     assessment: Assessment,
-    threads: usize,
+    options: &Options,
     executor: &dyn Executor,
     tell: &mut dyn FnMut(Event),
 ) -> Result<(Outputs, f64)> {
@@ -192,10 +196,14 @@ fn execute(
     tell(Event::StageStarted { stage: stage.clone(), kind: kind.name.to_owned(), reasons });
     let started = Instant::now();
     let scratch = project.cache.scratch(&stage)?;
-    let action = action(project, id, &ready, &scratch, threads)?;
+    // Who forces a run wants it from scratch.
+    let forced = options.force.contains(&id);
+    let earlier = if forced { None } else { items::earlier(project, id, &ready)? };
+    let mut action = action(project, id, &ready, &scratch, options.threads)?;
+    action.previous = earlier.as_ref().map(|earlier| earlier.previous.clone());
     let report = executor.run(&action, &mut |event| tell(stage_event(&stage, event)));
     let seconds = started.elapsed().as_secs_f64();
-    let kept = report.and_then(|report| keep(project, id, &ready, &action, report, seconds));
+    let kept = report.and_then(|report| keep(project, id, &ready, &action, earlier.as_ref(), report, seconds));
     match kept {
         Ok(Kept { outputs, same_bytes, irreproducible }) => {
             cache::remove(&scratch)?;
@@ -238,6 +246,7 @@ fn action(project: &Project, id: StageId, ready: &Ready, scratch: &std::path::Pa
         scratch: out,
         report: scratch.join("report.json"),
         lineage: ready.lineage.clone(),
+        previous: None,
     })
 }
 
@@ -253,6 +262,7 @@ fn keep(
     id: StageId,
     ready: &Ready,
     action: &Action,
+    earlier: Option<&Earlier>,
     report: Report,
     seconds: f64,
 ) -> Result<Kept> {
@@ -262,6 +272,7 @@ fn keep(
         Outcome::Bug(message) => return Err(Error::Bug { message }),
     }
     let stage = project.graph.stage(id);
+    let kind = stage.kind;
     let name = stage.name.value.clone();
     let names: Vec<String> = stage.outputs.iter().map(|output| output.name.clone()).collect();
     let mut outputs = Outputs::new();
@@ -270,8 +281,15 @@ fn keep(
         if !folder.is_dir() {
             return Err(Error::Bug { message: format!("it gave no output `{output}`") });
         }
+        if let Some(earlier) = earlier {
+            project.cache.scanner.linked(&earlier.previous.folder, &earlier.snapshot, &folder)?;
+        }
         let digest = project.cache.keep(&folder)?;
         outputs.insert(output, digest);
+    }
+    if kind.uses.items.is_some() {
+        let written = project.cache.manifest(outputs[kind.outputs[0].name]);
+        items::check(&report.items, &written.expect("it was written by now"))?;
     }
     for (path, snapshot) in &ready.watched {
         if let Some(file) = Scanner::changed_since(path, snapshot)? {
@@ -280,6 +298,8 @@ fn keep(
             return Err(Error::Integrity { message, hint });
         }
     }
+    // Before the record: a crash in between counts an opening too many, never one too few.
+    project.cache.open_test(&opened(project, &name, ready.key, report.openings, &outputs))?;
     let last = project.cache.last(project.profile(), &name);
     let before = last.done.and_then(|key| project.cache.record(key));
     let same_bytes = before.is_some_and(|before| before.outputs == outputs);
@@ -293,9 +313,26 @@ fn keep(
         seconds,
         peak_memory: report.peak_memory,
     })?;
+    if let Some(family) = items::family(kind, ready) {
+        project.cache.write_family(family, ready.key)?;
+    }
     project.cache.write_last(project.profile(), &name, Last { done: Some(ready.key), ..Last::default() })?;
     project.cache.show(&name, &outputs)?;
     Ok(Kept { outputs, same_bytes, irreproducible })
+}
+
+/// The openings of a run, as the journal keeps them.
+fn opened(project: &Project, stage: &str, key: Key, openings: Vec<Opening>, outputs: &Outputs) -> Vec<Opened> {
+    let opened = |opening| Opened {
+        time: Timestamp::now(),
+        pipeline: project.graph.pipeline.name.clone(),
+        profile: project.profile().map(str::to_owned),
+        stage: stage.to_owned(),
+        key,
+        opening,
+        outputs: outputs.clone(),
+    };
+    openings.into_iter().map(opened).collect()
 }
 
 fn stage_event(stage: &str, event: StageEvent) -> Event {

@@ -1,5 +1,6 @@
 //! Where a word stands: [`Text`] a user wrote (a pipeline file or a `--set`), and [`Span`], a place in it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -66,7 +67,10 @@ impl Diagnostic {
 
     /// "unknown `what` `word`", with the nearest of the known names, or all of them when none is near.
     pub fn unknown<'a>(span: &Span, what: &str, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
+        // Each once, though every instance of a group brings the group's name along.
+        let mut known: Vec<&str> = known.into_iter().collect();
+        let mut seen = BTreeSet::new();
+        known.retain(|name| seen.insert(*name));
         let hint = match nearest(word, &known) {
             Some(name) => Some(format!("did you mean `{name}`?")),
             None if known.is_empty() => None,
@@ -92,7 +96,16 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{Diagnostic, Origin, Span, Text, nearest};
+    use std::sync::Arc;
+
+    #[test]
+    fn known_names_are_told_once_each() {
+        let text = Text { name: "file".to_owned(), content: "nope".to_owned(), origin: Origin::File };
+        let span = Span { text: Arc::new(text), range: 0..4 };
+        let told = Diagnostic::unknown(&span, "stage", "nope", ["train@a", "train", "train@b", "train"]);
+        assert_eq!(told.hint.as_deref(), Some("known: train@a, train, train@b"));
+    }
 
     #[test]
     fn the_nearest_name_is_found_and_a_far_one_is_not() {

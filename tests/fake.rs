@@ -3,15 +3,16 @@
 use plantpipe::registry::Registry;
 use plantpipe_stage::format::{Answer, Answers};
 use plantpipe_stage::{
-    Arity, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
+    Arity, Context, Error, InputSpec, IoContext, Item, Kind, Opening, OutputSpec, ParamSpec, ParamType, Reads, Result,
+    Uses,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
-            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN],
+            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE],
             plantpipe_command::KINDS,
         ],
         ask: Some(&ASK),
@@ -32,7 +33,7 @@ const BASE: Kind = Kind {
     params: &[],
     code: &[],
     crates: &[],
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses::NOTHING,
     run: copy,
 };
 
@@ -62,6 +63,52 @@ const JOIN: Kind = Kind {
     },
     ..BASE
 };
+
+/// Upper-cases each file of its input by itself and adds its other input, and tells each file that it had to read.
+const EACH: Kind = Kind {
+    name: "each",
+    doc: "upper-cases each file of its input",
+    inputs: &[
+        FROM,
+        InputSpec { name: "with", doc: "added to each", format: "text", arity: Arity::Optional, reads: Reads::All },
+    ],
+    params: &[
+        ParamSpec { name: "note", doc: "a word added to each", ty: ParamType::Text, default: Some("\"\"") },
+        ParamSpec { name: "lie", doc: "record what is not so", ty: ParamType::Bool, default: Some("false") },
+    ],
+    uses: Uses { items: Some("from"), ..Uses::NOTHING },
+    run: each,
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct EachParams {
+    note: String,
+    lie: bool,
+}
+
+fn each(ctx: &Context) -> Result<()> {
+    let EachParams { note, lie } = ctx.params()?;
+    let root = &ctx.input("from").path;
+    let folder = ctx.output("text")?;
+    let with = ctx.optional("with").map_or(Ok(String::new()), |with| read(&with.path))?;
+    for path in files(root)? {
+        let id = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let out = folder.join(&id);
+        if ctx.known_digest("from", &path).is_some_and(|digest| ctx.reuse(&id, digest, &out)) {
+            continue;
+        }
+        ctx.note(format!("made {id}"));
+        let before = std::fs::read_to_string(&path).io("read", &path)?;
+        let after = format!("{}{with}{note}", before.to_uppercase());
+        std::fs::write(&out, &after).io("write", &out)?;
+        let digest = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+        ctx.record(Item { id, input: digest(&before), output: digest(if lie { "" } else { &after }) });
+    }
+    let reused = ctx.reused();
+    ctx.note(format!("{reused} as before"));
+    Ok(())
+}
 
 const FAIL: Kind = Kind {
     name: "fail",
@@ -112,11 +159,29 @@ const LEARN: Kind = Kind {
     ..BASE
 };
 
+/// Says how long its input is, as a score on test against the answers of that name.
+const SCORE: Kind = Kind {
+    name: "score",
+    doc: "scores its input on test",
+    params: &[ParamSpec { name: "answers", doc: "a name", ty: ParamType::Text, default: Some("\"a\"") }],
+    run: |ctx| {
+        let answers = ctx.params::<ScoreParams>()?.answers;
+        ctx.open(Opening { answers, size: 3 });
+        write(ctx, &read(&ctx.input("from").path)?.len().to_string())
+    },
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct ScoreParams {
+    answers: String,
+}
+
 const SIGN: Kind = Kind {
     name: "sign",
     doc: "writes seed and device",
     inputs: &[],
-    uses: Uses { seed: true, device: true, lineage: false, published: false },
+    uses: Uses { seed: true, device: true, ..Uses::NOTHING },
     run: |ctx| write(ctx, &format!("{} {}", ctx.seed(), ctx.device())),
     ..BASE
 };
@@ -125,7 +190,7 @@ const SIGN: Kind = Kind {
 const TELL: Kind = Kind {
     name: "tell",
     doc: "tells what lies upstream",
-    uses: Uses { seed: false, device: false, lineage: true, published: true },
+    uses: Uses { lineage: true, published: true, ..Uses::NOTHING },
     run: |ctx| {
         let names: Vec<&str> =
             ctx.lineage().into_iter().flat_map(|lineage| &lineage.ancestors).map(|a| a.name.as_str()).collect();
@@ -155,7 +220,7 @@ struct AskParams {
 #[derive(serde::Deserialize)]
 struct AskedImage {
     name: String,
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 fn ask(ctx: &Context) -> Result<()> {
@@ -197,10 +262,14 @@ fn copy(ctx: &Context) -> Result<()> {
     write(ctx, &format!("{}{note}", read(&ctx.input("from").path)?))
 }
 
-fn read(folder: &Path) -> Result<String> {
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut names: Vec<_> = std::fs::read_dir(folder).io("read", folder)?.flatten().map(|entry| entry.path()).collect();
     names.sort();
-    names.iter().map(|path| std::fs::read_to_string(path).io("read", path)).collect()
+    Ok(names)
+}
+
+fn read(folder: &Path) -> Result<String> {
+    files(folder)?.iter().map(|path| std::fs::read_to_string(path).io("read", path)).collect()
 }
 
 fn write(ctx: &Context, text: &str) -> Result<()> {

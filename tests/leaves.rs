@@ -102,6 +102,17 @@ fn a_folder_of_photographs_with_a_table_becomes_a_pipeline_that_runs() {
     let again = world.go(&["init", "mine", "--data", "kaggle"]);
     assert_eq!(again.code, 2);
     assert!(again.stderr.contains("there is a mine/pipeline.toml already"), "{}", again.stderr);
+    for (args, says) in [
+        (["init", "kaggle/run", "--data", "kaggle"], "the pipeline would lie inside the data"),
+        (["init", "kaggle", "--data", "kaggle"], "the pipeline would lie inside the data"),
+        (["init", "other", "--data", "kaggle/train.csv"], "kaggle/train.csv is a file"),
+        (["init", "other", "--data", "nowhere"], "there is no nowhere"),
+    ] {
+        let ended = world.go(&args);
+        assert_eq!(ended.code, 2, "{args:?}");
+        assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    }
+    assert!(!world.path("kaggle/run").exists() && !world.path("other").exists());
 }
 
 /// A world with a data set of its own in `data/`, and the stages up to the shards.

@@ -7,15 +7,18 @@
 //! ├── stat                     stat cache: path, size, times, inode -> digest
 //! ├── objects/ab/<digest>/     an output, read-only, and its manifest <digest>.json
 //! ├── records/<key>.json       recipe -> output digests, written last
+//! ├── families/<family>.json   the last record of recipes that differ in their items only
 //! ├── stages/<profile>/<stage>.json   what the stage was last time
 //! ├── scratch/                 where a running stage writes
 //! ├── out/<stage>/<output>     current outputs: links into objects/
+//! ├── openings.jsonl          how often test was opened, a line a run
 //! └── runs/<time>.json         times and machine, a run each
 //! ```
 
 pub mod digest;
 pub mod lock;
 pub mod objects;
+pub mod openings;
 pub mod records;
 pub mod scan;
 

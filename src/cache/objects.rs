@@ -76,11 +76,13 @@ impl Cache {
     }
 }
 
-/// Makes every file of a folder read-only.
+/// Makes every file of a folder read-only; one that is already (a link to an object's) is left alone, with its times.
 fn protect(folder: &Path) -> Result<()> {
+    const READ_ONLY: u32 = 0o444;
     for entry in walkdir::WalkDir::new(folder).into_iter().filter_map(std::result::Result::ok) {
-        if entry.file_type().is_file() {
-            fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o444))
+        let is_protected = || entry.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o777 == READ_ONLY);
+        if entry.file_type().is_file() && !is_protected() {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(READ_ONLY))
                 .map_err(|error| Error::io("protect", entry.path(), &error))?;
         }
     }

@@ -42,6 +42,14 @@ pub struct Last {
     pub failed: Option<(Key, String)>,
 }
 
+/// Which record of a per-item stage's family is the last.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Family {
+    schema: u32,
+    last: Key,
+}
+
 impl Cache {
     pub fn record(&self, key: Key) -> Option<Record> {
         read(&self.record_path(key)).filter(|record: &Record| record.schema == SCHEMA && record.key == key)
@@ -57,6 +65,20 @@ impl Cache {
 
     pub fn write_last(&self, profile: Option<&str>, stage: &str, last: Last) -> Result<()> {
         write_whole(&self.last_path(profile, stage), &pretty(&Last { schema: SCHEMA, ..last }))
+    }
+
+    /// The last record of a family of recipes ([`Recipe::family`]).
+    pub fn family(&self, family: Key) -> Option<Record> {
+        let member: Family = read(&self.family_path(family))?;
+        self.record((member.schema == SCHEMA).then_some(member.last)?)
+    }
+
+    pub fn write_family(&self, family: Key, last: Key) -> Result<()> {
+        write_whole(&self.family_path(family), &pretty(&Family { schema: SCHEMA, last }))
+    }
+
+    fn family_path(&self, family: Key) -> PathBuf {
+        self.root.join("families").join(format!("{family}.json"))
     }
 
     fn record_path(&self, key: Key) -> PathBuf {

@@ -111,6 +111,27 @@ impl Scanner {
         self.scanned.remove(to);
     }
 
+    /// Files of `from`, known by `before`, were linked into `to`: a link changes a file's ctime and nothing else, so what
+    /// is known of them stays true under both names.
+    pub fn linked(&mut self, from: &Path, before: &Snapshot, to: &Path) -> Result<()> {
+        let by_inode: HashMap<u64, (&String, &Stat)> =
+            before.stats.iter().map(|(name, stat)| (stat.inode, (name, stat))).collect();
+        let now = now();
+        for (_, path, stat) in walk(to)? {
+            if let Some((name, earlier)) = by_inode.get(&stat.inode)
+                && (earlier.size, earlier.mtime) == (stat.size, stat.mtime)
+                && !stat.is_racy(now)
+            {
+                let digest = before.manifest.files[*name].digest;
+                self.known.insert(from.join(name), (stat, digest));
+                self.known.insert(path, (stat, digest));
+                self.dirty = true;
+            }
+        }
+        self.scanned.remove(from);
+        Ok(())
+    }
+
     /// A folder was removed.
     pub fn removed(&mut self, folder: &Path, manifest: &Manifest) {
         for name in manifest.files.keys() {
@@ -141,7 +162,7 @@ impl Scanner {
                 Ok((path, *stat, digest))
             })
             .collect::<Result<_>>()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64);
+        let now = now();
         let mut fresh: HashMap<&Path, Digest> = HashMap::new();
         for (path, stat, digest) in hashed {
             fresh.insert(path, digest);
@@ -158,6 +179,11 @@ impl Scanner {
         let stats = files.iter().map(|(name, _, stat)| (name.clone(), *stat)).collect();
         Ok(Snapshot { manifest: Arc::new(Manifest { files: entries }), stats: Arc::new(stats) })
     }
+}
+
+/// Nanoseconds since 1970.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64)
 }
 
 /// Every file under a place, by its path in it; links are followed, hidden files are not part of it.

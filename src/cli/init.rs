@@ -39,11 +39,16 @@ impl Init {
             return Err(Error::usage(format!("there is a {} already", shown_file.display()))
                 .hint("name another folder: plantpipe init DIR --data FOLDER"));
         }
-        let data = absolute(&here.join(&self.data))?;
-        let weights = self.weights.as_ref().map(|weights| absolute(&here.join(weights))).transpose()?;
+        let data = absolute(&here.join(&self.data), &self.data)?;
+        if !data.is_dir() {
+            return Err(Error::usage(format!("{} is a file", self.data.display()))
+                .hint("--data is the folder that holds the photographs and their labels"));
+        }
+        refuse_inside(&folder, &data)?;
+        let weights = self.weights.as_ref().map(|weights| absolute(&here.join(weights), weights)).transpose()?;
         let look = look(&data, registry, global)?;
         make(&folder)?;
-        let folder = absolute(&folder)?;
+        let folder = absolute(&folder, &folder)?;
         let page = Page {
             name: name(&folder),
             data: shown(&data, &folder),
@@ -58,9 +63,24 @@ impl Init {
     }
 }
 
-/// Canonical, so that a link and its target are one.
-fn absolute(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|_| Error::usage(format!("there is no {}", path.display())))
+/// Canonical, so that a link and its target are one; `said` is how it was given.
+fn absolute(path: &Path, said: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(|_| Error::usage(format!("there is no {}", said.display())))
+}
+
+/// The cache lies beside the pipeline file: inside the data it would be taken for photographs.
+fn refuse_inside(folder: &Path, data: &Path) -> Result<()> {
+    // The folder may have to be made yet; what there is of its path says where it will lie.
+    let folder = std::path::absolute(folder).map_err(|error| Error::io("find", folder, &error))?;
+    let there = folder.ancestors().find_map(|above| above.canonicalize().ok());
+    if !there.is_some_and(|there| there.starts_with(data)) {
+        return Ok(());
+    }
+    let message =
+        format!("the pipeline would lie inside the data, {}: its cache would be taken for photographs", data.display());
+    let name = data.file_name().unwrap_or_default().display();
+    Err(Error::usage(message)
+        .hint(format!("name a folder outside it: plantpipe init {name}-run --data {name}, from the folder above")))
 }
 
 /// A path as the file names it: relative where it lies below the file's folder or beside it.
@@ -103,6 +123,7 @@ fn look(data: &Path, registry: Registry, global: &Global) -> Result<Look> {
         scratch: scratch.path().join("out"),
         report: scratch.path().join("report.json"),
         lineage: None,
+        previous: None,
     };
     make(&action.scratch)?;
     let mut console = Console::new(false, global.verbosity(), ["data"].into_iter());

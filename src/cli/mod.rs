@@ -72,7 +72,7 @@ struct Cli {
 
 #[derive(Args)]
 struct Global {
-    /// Work as if started in DIR
+    /// Find the pipeline file as if started in DIR
     #[arg(short = 'C', value_name = "DIR", global = true)]
     folder: Option<PathBuf>,
     /// The pipeline file (default: pipeline.toml, searched upward; a built-in one where there is none)

@@ -92,6 +92,7 @@ impl Predict {
             scratch: out.clone(),
             report: scratch.path().join("report.json"),
             lineage: None,
+            previous: None,
         };
         let verbosity = if global.json { Verbosity::Quiet } else { global.verbosity() };
         let mut console = Console::new(false, verbosity, [stage.as_str()].into_iter());

@@ -75,6 +75,7 @@ fn a_program_that_fails_is_told_with_its_last_words() {
         ("echo no such leaf >&2\nexit 7\n", "stage `shout` failed: its program ended with exit code 7: no such leaf"),
         ("plantpipe-nonsense\n", "its program was not found (exit code 127)"),
         ("kill -9 $$\n", "its program ended with exit code 137"),
+        ("echo > $PLANTPIPE_OUTPUT_LOUD/text.txt\n", "its program wrote nothing into the output `log`"),
     ] {
         world.write("shout.sh", script);
         let ended = world.go(&["run"]);
@@ -90,7 +91,7 @@ fn a_file_that_is_absent_is_told_before_anything_runs() {
     std::fs::remove_file(world.path("shout.sh")).expect("removes");
     let ended = world.go(&["run"]);
     assert_eq!(ended.code, 1);
-    assert!(ended.stderr.contains("shout.sh"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("shout.sh\nhint: correct the stage's `files`"), "{}", ended.stderr);
     assert!(!world.path("cache").exists());
 }
 
@@ -121,4 +122,28 @@ fn a_program_dies_with_the_run_that_started_it() {
             state.is_empty() || state.contains(") Z ")
         });
     }
+}
+
+#[test]
+fn names_that_would_be_one_variable_are_refused() {
+    for (from, to, says) in [
+        ("both = [", "from_here = [", "the inputs `from-here` and `from_here` would be one variable"),
+        ("both = [", "files = [", "an input cannot be called `files`"),
+        ("log = \"lines\"", "LOUD = \"lines\"", "the outputs `loud` and `LOUD` would be one variable"),
+    ] {
+        let world = world();
+        world.edit(from, to);
+        let ended = world.go(&["status"]);
+        assert_eq!(ended.code, 2);
+        assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    }
+    let world = world();
+    world.edit("times = 2", "Mark = 2");
+    let ended = world.go(&["run"]);
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stderr.contains("its params `Mark` and `mark` would both be PLANTPIPE_PARAM_MARK"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -126,3 +126,13 @@ fn a_hub_name_is_a_source_that_planning_never_loads() {
     assert_eq!(ended.code, 1);
     assert!(ended.stderr.contains("hf://timm/resnet18.a1_in1k is not on this machine yet"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_source_that_holds_the_pipelines_own_cache_is_refused() {
+    let world = chain();
+    world.edit("words = \"words\"", "words = \".\"");
+    let ended = world.go(&["run"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("holds this pipeline's own cache and reports"), "{}", ended.stderr);
+    assert!(!world.path("cache").exists());
+}

@@ -180,6 +180,18 @@ fn each_wrong_matrix_is_named() {
         ("matrix = { note", "matrix = [1] # { note", "`matrix` is a table of arrays"),
         ("for_each = \"train\"", "for_each = \"tarin\"", "did you mean `train`?"),
         ("for_each = \"train\"", "for_each = \"all\"", "`all` is one stage, not several"),
+        ("for_each = \"train\"", "for_each = \"score\"", "`score` follows itself"),
+        (
+            "[stages.all]",
+            "[stages.all]\nfor_each = \"most\"\n[stages.most]\nfor_each = \"all\"",
+            "`all`, `most` follow one another",
+        ),
+        // Said of the stage that is at fault, not of one that follows it.
+        (
+            "[stages.score]\nkind = \"copy\"\nfor_each = \"train\"",
+            "[stages.before]\nfor_each = \"score\"\n[stages.score]\nkind = \"copy\"\nfor_each = \"trian\"",
+            "did you mean `train`?",
+        ),
         ("for_each = \"train\"", "for_each = \"train\"\nmatrix = { rate = [1] }", "a stage multiplies or follows"),
         ("inputs = { from = \"train\" }", "inputs = { from = \"score\" }", "score@a-0.5 -> score@a-0.5"),
         ("inputs = { from = \"train\" }", "inputs = { from = \"train@a-2\" }", "unknown input `train@a-2`"),

@@ -6,9 +6,11 @@ mod command_line;
 #[cfg(feature = "download")]
 mod download;
 mod file;
+mod items;
 mod keys;
 mod luck;
 mod matrix;
+mod openings;
 mod predict;
 mod schema;
 

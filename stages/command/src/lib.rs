@@ -18,7 +18,8 @@ const OWN: Code = code!("command", "lib.rs");
 /// Runs a shell command line in the folder of the pipeline file. It reads the folders and files named by
 /// `PLANTPIPE_INPUT_<NAME>` (several: a line each), writes into the empty folders named by `PLANTPIPE_OUTPUT_<NAME>`,
 /// and finds each of its params in `PLANTPIPE_PARAM_<NAME>`, all of them in `PLANTPIPE_PARAMS` as JSON,
-/// `PLANTPIPE_SEED` and `PLANTPIPE_THREADS`. What it prints is told, line by line. Exit code 0 is success.
+/// `PLANTPIPE_SEED` and `PLANTPIPE_THREADS`. What it prints is told, line by line. Exit code 0 is success; an output left empty
+/// is not.
 pub const COMMAND: Kind = Kind {
     name: "command",
     doc: "runs any program; inputs, outputs and params are in its environment",
@@ -62,7 +63,7 @@ pub const COMMAND: Kind = Kind {
     ],
     code: &[&OWN],
     crates: &[],
-    uses: Uses { seed: true, device: false, lineage: false, published: false },
+    uses: Uses { seed: true, ..Uses::NOTHING },
     run,
 };
 
@@ -78,7 +79,7 @@ struct CommandParams {
     params: BTreeMap<String, Value>,
 }
 
-/// Fails when the program cannot be started or does not end with exit code 0.
+/// Fails when the program cannot be started, does not end with exit code 0 or leaves an output empty.
 fn run(ctx: &Context) -> Result<()> {
     let params: CommandParams = ctx.params()?;
     let mut command = Command::new("sh");
@@ -90,8 +91,14 @@ fn run(ctx: &Context) -> Result<()> {
     for name in params.outputs.keys() {
         command.env(variable("OUTPUT", name), ctx.output(name)?);
     }
+    let mut taken = BTreeMap::new();
     for (name, value) in &params.params {
-        command.env(variable("PARAM", name), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let variable = variable("PARAM", name);
+        if let Some(first) = taken.insert(variable.clone(), name) {
+            return Err(Error::new(format!("its params `{first}` and `{name}` would both be {variable}"))
+                .hint("rename one of them in the stage's `params`"));
+        }
+        command.env(variable, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
     command.env("PLANTPIPE_PARAMS", serde_json::to_string(&params.params).expect("params are JSON"));
     command.env("PLANTPIPE_SEED", ctx.seed().to_string());
@@ -105,12 +112,25 @@ fn run(ctx: &Context) -> Result<()> {
         complaints.join().expect("telling does not panic")
     });
     let status = child.wait().io("wait for", "sh")?;
-    if status.success() { Ok(()) } else { Err(failed(status, last_words)) }
+    if !status.success() {
+        return Err(failed(status, last_words));
+    }
+    for name in params.outputs.keys() {
+        let folder = ctx.output(name)?;
+        if folder.read_dir().io("read", &folder)?.next().is_none() {
+            return Err(Error::new(format!("its program wrote nothing into the output `{name}`")).hint(format!(
+                "write into the folder {}, or take `{name}` out of `outputs`",
+                variable("OUTPUT", name)
+            )));
+        }
+    }
+    Ok(())
 }
 
-/// `PLANTPIPE_INPUT_TEST_SET` of `test-set`.
+/// `PLANTPIPE_INPUT_TEST_SET` of `test-set`: a shell knows only letters, digits and `_`.
 fn variable(sort: &str, name: &str) -> String {
-    format!("PLANTPIPE_{sort}_{}", name.replace('-', "_").to_uppercase())
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("PLANTPIPE_{sort}_{}", name.chars().map(plain).collect::<String>())
 }
 
 /// Tells every line; returns the last that is not empty.

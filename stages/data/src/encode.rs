@@ -27,7 +27,7 @@ pub const ENCODE: Kind = Kind {
     params: &[],
     code: &[&OWN, &dataset::CODE, &sources::TABLES],
     crates: &["csv"],
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses::NOTHING,
     run,
 };
 

@@ -21,7 +21,7 @@ pub const LOOK: Kind = Kind {
     params: &[],
     code: &[&OWN, &crate::dataset::CODE, &sources::TABLES, &sources::TOOLS, &plantpipe_pixels::CODE],
     crates: &["csv"],
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses::NOTHING,
     run,
 };
 

@@ -39,7 +39,7 @@ pub const PACK: Kind = Kind {
     }],
     code: &[&OWN, &sources::SHARDS, &sources::TABLES],
     crates: &[],
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses::NOTHING,
     run,
 };
 
@@ -65,7 +65,12 @@ fn run(context: &Context) -> Result<()> {
     }
     let left = count(images)?.saturating_sub(labels.rows.len());
     if left > 0 {
-        context.note(format!("{left} photographs have no label row and are left out"));
+        let (noun, verbs) = if left == 1 {
+            ("photograph", "has no label row and is")
+        } else {
+            ("photographs", "have no label row and are")
+        };
+        context.note(format!("{left} {noun} {verbs} left out"));
     }
     context.progress(labels.rows.len(), labels.rows.len(), "images");
     writer.finish().map(|_| ())

@@ -47,7 +47,7 @@ pub const RESIZE: Kind = Kind {
     ],
     code: &[&OWN, &dataset::CODE, &sources::IMAGES, &plantpipe_pixels::CODE],
     crates: plantpipe_pixels::CRATES,
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses { items: Some("images"), ..Uses::NOTHING },
     run,
 };
 
@@ -68,24 +68,36 @@ fn run(context: &Context) -> Result<()> {
     card.write(&folder)?;
     let done = AtomicUsize::new(0);
     photographs.par_iter().try_for_each(|(id, photograph)| {
-        context.record(resize_one(id, photograph, &folder, &card)?);
+        resize_one(context, id, photograph, &folder, &card)?;
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(50) || done == photographs.len() {
             context.progress(done, photographs.len(), "images");
         }
         Ok(())
-    })
+    })?;
+    if context.reused() > 0 {
+        let new = photographs.len() - context.reused();
+        context.note(format!("{new} of {} photographs resized, the others are as before", photographs.len()));
+    }
+    Ok(())
 }
 
-fn resize_one(id: &str, photograph: &Photograph, folder: &Path, card: &ImagesCard) -> Result<Item> {
+/// Writes `<id>.jpg`, or takes it from an earlier run.
+fn resize_one(context: &Context, id: &str, photograph: &Photograph, folder: &Path, card: &ImagesCard) -> Result<()> {
+    let path = folder.join(format!("{id}.jpg"));
+    if let Some(input) = context.known_digest("images", &photograph.path)
+        && context.reuse(id, input, &path)
+    {
+        return Ok(());
+    }
     let bytes = std::fs::read(&photograph.path).io("read", &photograph.path)?;
     let input = blake3::hash(&bytes);
     let result = prepare(bytes, card, &photograph.path)?;
-    let path = folder.join(format!("{id}.jpg"));
     std::fs::write(&path, &result).io("write", &path)?;
-    Ok(Item {
+    context.record(Item {
         id: id.to_owned(),
         input: input.to_hex().to_string(),
         output: blake3::hash(&result).to_hex().to_string(),
-    })
+    });
+    Ok(())
 }

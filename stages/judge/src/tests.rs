@@ -20,6 +20,7 @@ pub(crate) fn action(kind: &Kind, folder: &Path) -> Action {
         scratch: folder.join("scratch"),
         report: folder.join("report.json"),
         lineage: None,
+        previous: None,
     }
 }
 

@@ -40,7 +40,7 @@ pub const ASK: Kind = Kind {
         &plantpipe_pixels::DRAWING,
     ],
     crates: DRAWN_CRATES,
-    uses: Uses { seed: false, device: true, lineage: false, published: false },
+    uses: Uses { device: true, ..Uses::NOTHING },
     run,
 };
 

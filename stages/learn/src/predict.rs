@@ -47,7 +47,7 @@ pub const PREDICT: Kind = Kind {
     ],
     code: &[&NETWORK, &PREDICTION, &sources::SHARDS, &sources::TABLES, &plantpipe_pixels::CODE],
     crates: CRATES,
-    uses: Uses { seed: false, device: true, lineage: false, published: false },
+    uses: Uses { device: true, ..Uses::NOTHING },
     run,
 };
 

@@ -50,7 +50,7 @@ pub const TRAIN: Kind = Kind {
     params: PARAMS,
     code: &[&NETWORK, &TRAINING, &sources::RANDOM, &sources::SHARDS, &plantpipe_pixels::CODE],
     crates: CRATES,
-    uses: Uses { seed: true, device: true, lineage: false, published: false },
+    uses: Uses { seed: true, device: true, ..Uses::NOTHING },
     run,
 };
 

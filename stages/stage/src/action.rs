@@ -31,6 +31,8 @@ pub struct Action {
     /// Where the report is written, last.
     pub report: PathBuf,
     pub lineage: Option<Lineage>,
+    /// What an earlier run of a per-item stage left.
+    pub previous: Option<Previous>,
 }
 
 /// An input as a stage run sees it: where it lies and what it is.
@@ -64,6 +66,41 @@ pub struct Item {
     pub output: String,
 }
 
+/// What an earlier run of the same recipe, but for the items that went in, has left: only what the engine has found to
+/// be as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Previous {
+    /// The first output then: read-only, and never to be written to through a link.
+    pub folder: PathBuf,
+    /// Id -> what went in and what came out.
+    pub items: BTreeMap<String, PreviousItem>,
+    /// The files of the item-wise input as they are now, by their path in it, with the digest of each (hex).
+    pub files: BTreeMap<String, String>,
+}
+
+/// An item of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousItem {
+    /// Digest of what went in (hex).
+    pub input: String,
+    /// Digest of what came out (hex).
+    pub output: String,
+    /// A file with these bytes, by its path in the folder.
+    pub file: String,
+}
+
+/// A set of answers kept for the end (the labels of a test split) that a run scored something against.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// Names the answers by their content (hex), wherever they lie.
+    pub answers: String,
+    /// How many there are: photographs.
+    pub size: u64,
+}
+
 /// How a stage run ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,6 +119,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// Per-item records, sorted by id; empty for a stage that is not per-item.
     pub items: Vec<Item>,
+    /// What it opened that is counted; sorted.
+    pub openings: Vec<Opening>,
     /// The most memory that the process held, bytes, where the system tells it.
     pub peak_memory: Option<u64>,
 }

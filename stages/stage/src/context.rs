@@ -1,22 +1,27 @@
 //! What a stage's `run` is handed: [`Context`], its params, inputs, outputs and voice.
 
 use crate::format::Lineage;
-use crate::{Action, Artifact, Error, Event, IoContext, Item, Result};
+use crate::{Action, Artifact, Error, Event, IoContext, Item, Opening, Result};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One run of one stage, seen from inside.
 pub struct Context<'a> {
     action: &'a Action,
     items: Mutex<Vec<Item>>,
+    reused: AtomicUsize,
+    openings: Mutex<BTreeSet<Opening>>,
     tell: Box<dyn Fn(Event) + Send + Sync + 'a>,
 }
 
 impl<'a> Context<'a> {
     /// A context for `action` whose events go to `tell`.
     pub fn new(action: &'a Action, tell: impl Fn(Event) + Send + Sync + 'a) -> Self {
-        Self { action, items: Mutex::new(Vec::new()), tell: Box::new(tell) }
+        let tell = Box::new(tell);
+        Self { action, items: Mutex::default(), reused: AtomicUsize::new(0), openings: Mutex::default(), tell }
     }
 
     /// The params as the kind's own struct (derive `Deserialize` with `deny_unknown_fields`).
@@ -110,6 +115,59 @@ impl<'a> Context<'a> {
     /// Never in practice: only if another thread panicked while recording.
     pub fn record(&self, item: Item) {
         self.items.lock().expect("no thread panics while recording").push(item);
+    }
+
+    /// The digest (hex) of a file of the item-wise input, where the engine knows it: what `blake3` gives for its content.
+    #[must_use]
+    pub fn known_digest(&self, input: &str, file: &Path) -> Option<&str> {
+        let previous = self.action.previous.as_ref()?;
+        let name = file.strip_prefix(&self.optional(input)?.path).ok()?.to_str()?;
+        previous.files.get(name).map(String::as_str)
+    }
+
+    /// Puts what an earlier run made of an item to `path` and records it, if what went in had this digest (hex) then
+    /// too. False: there is nothing to reuse, and the item is to be made.
+    ///
+    /// `path` becomes a link to a file of the cache, or a copy of it where the file system has no links: never write to it.
+    #[must_use]
+    pub fn reuse(&self, id: &str, input: &str, path: &Path) -> bool {
+        let Some(previous) = &self.action.previous else { return false };
+        let Some(item) = previous.items.get(id).filter(|item| item.input == input) else { return false };
+        let earlier = previous.folder.join(&item.file);
+        let linked = std::fs::hard_link(&earlier, path).is_ok();
+        if !linked && std::fs::copy(&earlier, path).is_err() {
+            // Half a copy must not stand in the way.
+            let _ = std::fs::remove_file(path);
+            return false;
+        }
+        self.reused.fetch_add(1, Ordering::Relaxed);
+        self.record(Item { id: id.to_owned(), input: input.to_owned(), output: item.output.clone() });
+        true
+    }
+
+    /// How many items an earlier run had made.
+    #[must_use]
+    pub fn reused(&self) -> usize {
+        self.reused.load(Ordering::Relaxed)
+    }
+
+    /// Says that this run scores something against a test split's answers, before it does; once for each is enough.
+    ///
+    /// The engine counts such runs, because a figure on test is worth less the more often it was looked at.
+    ///
+    /// # Panics
+    /// As [`Context::record`].
+    pub fn open(&self, opening: Opening) {
+        self.openings.lock().expect("no thread panics while opening").insert(opening);
+    }
+
+    /// What was opened, sorted.
+    ///
+    /// # Panics
+    /// As [`Context::record`].
+    #[must_use]
+    pub fn openings(&self) -> Vec<Opening> {
+        self.openings.lock().expect("no thread panics while opening").iter().cloned().collect()
     }
 
     /// The items recorded, sorted by id.

@@ -12,6 +12,7 @@ pub const SHARDS: Code = code!("stage", "format/images.rs", "format/shards.rs");
 pub const TABLES: Code = code!(
     "stage",
     "format/dataset.rs",
+    "format/fingerprint.rs",
     "format/multihot.rs",
     "format/predictions.rs",
     "format/splits.rs",

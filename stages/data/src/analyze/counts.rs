@@ -2,7 +2,7 @@
 
 use super::Data;
 use crate::dataset::Divided;
-use plantpipe_stage::format::{Analysis, Combination, DatasetCard, JsonFormat, Split, SplitAnalysis};
+use plantpipe_stage::format::{Analysis, Combination, DatasetCard, JsonFormat, Split, SplitAnalysis, fingerprint};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,14 +42,8 @@ fn count_split(data: &Data, split: Split) -> SplitAnalysis {
         label_counts: data.labels.iter().map(carry).collect(),
         labels_per_image,
         cardinality: if rows.is_empty() { 0.0 } else { labels as f64 / rows.len() as f64 },
-        fingerprint: fingerprint(&rows),
+        fingerprint: fingerprint(rows.iter().map(|row| (row.id.as_str(), row.labels.iter().map(String::as_str)))),
     }
-}
-
-fn fingerprint(rows: &[&Divided]) -> String {
-    let mut lines: Vec<String> = rows.iter().map(|row| format!("{},{}\n", row.id, row.labels.join(" "))).collect();
-    lines.sort();
-    blake3::hash(lines.concat().as_bytes()).to_hex().to_string()
 }
 
 fn cooccurrence(data: &Data) -> Vec<Vec<u64>> {

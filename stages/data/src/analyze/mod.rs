@@ -55,7 +55,7 @@ pub const ANALYZE: Kind = Kind {
         &plantpipe_pixels::DRAWING,
     ],
     crates: crate::DRAWING_CRATES,
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses::NOTHING,
     run,
 };
 

@@ -81,7 +81,7 @@ pub const DEDUP: Kind = Kind {
         &plantpipe_pixels::DRAWING,
     ],
     crates: crate::DRAWING_CRATES,
-    uses: Uses { seed: false, device: false, lineage: false, published: false },
+    uses: Uses::NOTHING,
     run,
 };
 

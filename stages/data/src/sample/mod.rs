@@ -67,7 +67,7 @@ pub const SAMPLE: Kind = Kind {
     ],
     code: &[&OWN, &sources::RANDOM, &sources::TABLES, &plantpipe_pixels::CODE],
     crates: &["image", "jpeg-encoder", "png", "rand", "rand_chacha"],
-    uses: Uses { seed: true, device: false, lineage: false, published: false },
+    uses: Uses { seed: true, ..Uses::NOTHING },
     run,
 };
 

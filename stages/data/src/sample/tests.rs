@@ -19,6 +19,7 @@ fn drawn(folder: &Path, threads: usize) {
         scratch: folder.to_owned(),
         report: folder.join("report.json"),
         lineage: None,
+        previous: None,
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
     pool.install(|| run(&Context::new(&action, |_| {}))).expect("draws");

@@ -68,7 +68,7 @@ pub const SPLIT: Kind = Kind {
     ],
     code: &[&OWN, &dataset::CODE, &sources::TABLES, &sources::DOCUMENTS, &sources::RANDOM],
     crates: &["csv", "rand", "rand_chacha"],
-    uses: Uses { seed: true, device: false, lineage: false, published: false },
+    uses: Uses { seed: true, ..Uses::NOTHING },
     run,
 };
 

@@ -31,7 +31,7 @@ fn every_row_is_packed_with_its_photograph() {
         assert_eq!(reader.read(sample).expect("reads"), world.read(&format!("out/images/{}.jpg", sample.id)));
     }
     // Only `e` has no row.
-    assert_eq!(ran.notes, ["1 photographs have no label row and are left out"]);
+    assert_eq!(ran.notes, ["1 photograph has no label row and is left out"]);
 }
 
 #[test]

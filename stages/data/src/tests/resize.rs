@@ -126,3 +126,19 @@ fn a_missing_folder_and_one_without_photographs_are_told_apart() {
     world.write("data/train/images/readme.txt", b"");
     assert!(world.refused(&RESIZE, DATA).message.ends_with("data: no photograph in it"));
 }
+
+#[test]
+fn photographs_of_an_earlier_run_are_not_made_again_and_the_bytes_are_those_of_a_run_from_scratch() {
+    let world = World::new();
+    let params = [("size", 32)];
+    let first = world.run(&RESIZE, "first", DATA, &params).expect("runs");
+    assert!(first.notes.is_empty());
+    world.write("data/train/images/b.jpg", &photograph(20, 20, 80));
+    world.write("data/test/images/f.jpg", &photograph(30, 10, 80));
+    world.remove("data/val/images/c.jpg");
+    let again = world.run_after(&RESIZE, "again", DATA, &params, ("first/images", &first)).expect("runs");
+    assert_eq!(again.notes, ["2 of 5 photographs resized, the others are as before"]);
+    let scratch = world.run(&RESIZE, "scratch", DATA, &params).expect("runs");
+    assert_eq!(world.files("again"), world.files("scratch"));
+    assert_eq!(again.items, scratch.items);
+}

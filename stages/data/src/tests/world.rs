@@ -1,7 +1,7 @@
 //! A temp folder with a small data set, and runs of kinds in it: [`World`].
 
 use plantpipe_pixels::{Rgb, RgbImage, encode_jpeg};
-use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Item, Kind};
+use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Item, Kind, Previous, PreviousItem};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -74,10 +74,38 @@ impl World {
         inputs: &[(&str, &str)],
         params: &[(&str, serde_json::Value)],
     ) -> Result<Ran, Error> {
+        Self::act(kind, &self.action(kind, out, inputs, params))
+    }
+
+    /// [`World::run`] where `earlier` is the first output of a run before and its items; the files of `input` are known.
+    pub(super) fn run_after(
+        &self,
+        kind: &Kind,
+        out: &str,
+        inputs: &[(&str, &str)],
+        params: &[(&str, u64)],
+        (earlier, ran): (&str, &Ran),
+    ) -> Result<Ran, Error> {
+        let params: Vec<_> = params.iter().map(|(name, value)| (*name, (*value).into())).collect();
+        let digests = |folder: &str| -> BTreeMap<String, String> {
+            let digest = |(name, bytes): (String, Vec<u8>)| (name, blake3::hash(&bytes).to_hex().to_string());
+            self.files(folder).into_iter().map(digest).collect()
+        };
+        let left = digests(earlier);
+        let item = |item: &Item| {
+            let file = left.iter().find(|(_, digest)| **digest == item.output).expect("it was written").0.clone();
+            (item.id.clone(), PreviousItem { input: item.input.clone(), output: item.output.clone(), file })
+        };
+        let items = ran.items.iter().map(item).collect();
+        let previous = Previous { folder: self.path(earlier), items, files: digests(inputs[0].1) };
+        Self::act(kind, &Action { previous: Some(previous), ..self.action(kind, out, inputs, &params) })
+    }
+
+    fn action(&self, kind: &Kind, out: &str, inputs: &[(&str, &str)], params: &[(&str, serde_json::Value)]) -> Action {
         let artifact = |name: &str| Artifact { name: name.into(), path: self.path(name), digest: "0".repeat(64) };
         let mut given = defaults(kind);
         given.extend(params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let action = Action {
+        Action {
             schema: ACTION_SCHEMA,
             stage: kind.name.into(),
             kind: kind.name.into(),
@@ -89,9 +117,13 @@ impl World {
             scratch: self.path(out),
             report: self.path("report.json"),
             lineage: None,
-        };
+            previous: None,
+        }
+    }
+
+    fn act(kind: &Kind, action: &Action) -> Result<Ran, Error> {
         let notes = Mutex::new(Vec::new());
-        let context = Context::new(&action, |event| {
+        let context = Context::new(action, |event| {
             if let Event::Note(note) = event {
                 notes.lock().expect("no panic").push(note);
             }

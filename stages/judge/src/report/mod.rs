@@ -67,7 +67,7 @@ pub const REPORT: Kind = Kind {
     ],
     code: &[&CODE, &sources::DOCUMENTS],
     crates: &["base64", "pulldown-cmark"],
-    uses: Uses { seed: false, device: false, lineage: true, published: true },
+    uses: Uses { lineage: true, published: true, ..Uses::NOTHING },
     run,
 };
 

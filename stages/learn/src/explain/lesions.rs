@@ -114,6 +114,7 @@ mod tests {
             file: String::new(),
             lesion_share: share,
             lesion_area: area,
+            faithfulness: None,
         };
         let maps = [cam(Some(0.25), Some(0.1)), cam(Some(0.75), Some(0.3)), cam(None, Some(0.9)), cam(None, None)];
         let summary = summary(maps.iter()).expect("two maps");

@@ -16,7 +16,7 @@ use crate::words::counted;
 use crate::{NETWORK, device};
 use lesions::{Overlap, overlap, summary};
 use plantpipe_pixels::{encode_grey_png, encode_png};
-use plantpipe_stage::format::{CamMap, CamPanel, Cams, JsonFormat, ShardReader, Split};
+use plantpipe_stage::format::{CamMap, CamPanel, Cams, JsonFormat, MapPer, ShardReader, Split};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
@@ -86,7 +86,7 @@ pub const EXPLAIN: Kind = Kind {
     ],
     code: &[&NETWORK, &EXPLANATION, &sources::SHARDS, &plantpipe_pixels::CODE, &plantpipe_pixels::DRAWING],
     crates: DRAWN_CRATES,
-    uses: Uses { seed: false, device: true, lineage: false, published: false },
+    uses: Uses { device: true, ..Uses::NOTHING },
     run,
 };
 
@@ -153,7 +153,16 @@ fn run(ctx: &Context) -> Result<()> {
     if masks.is_some() && lesions.is_none() {
         ctx.note("no map has a lesion mask: the masks are of other photographs or labels");
     }
-    Cams { schema: Cams::SCHEMA, method: method.to_owned(), layer: layer.to_owned(), panels, lesions }.write(&folder)
+    Cams {
+        schema: Cams::SCHEMA,
+        method: method.to_owned(),
+        layer: layer.to_owned(),
+        map_per: MapPer::Label,
+        panels,
+        lesions,
+        faithfulness: None,
+    }
+    .write(&folder)
 }
 
 /// The photographs to explain, decoded.
@@ -211,6 +220,7 @@ impl Artist<'_> {
                 file,
                 lesion_share: overlap.share,
                 lesion_area: overlap.area,
+                faithfulness: None,
             });
             views.push(View { is_true: Some(sample.targets[sight.label] == 1), overlap, ..view });
         }

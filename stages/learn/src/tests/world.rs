@@ -90,6 +90,7 @@ impl World {
             scratch: self.path(out),
             report: self.path("report.json"),
             lineage: None,
+            previous: None,
         };
         let notes = Mutex::new(Vec::new());
         let context = Context::new(&action, |event| {

@@ -6,8 +6,8 @@ use crate::tests::{action, artifact, run};
 use plantpipe_stage::Action;
 use plantpipe_stage::format::{
     Analysis, Ancestor, Baseline, CamMap, CamPanel, Cams, Combination, DuplicateGroup, DuplicateImage, Duplicates,
-    Edge, Epoch, Evaluation, Fit, ImagesCard, Interval, JsonFormat, LabelEvaluation, LesionSummary, Lineage, ModelCard,
-    Picture, Preprocessing, Split, SplitAnalysis, SplitEvaluation, write_history,
+    Edge, Epoch, Evaluation, Fit, ImagesCard, Interval, JsonFormat, LabelEvaluation, LesionSummary, Lineage, MapPer,
+    ModelCard, Picture, Preprocessing, Split, SplitAnalysis, SplitEvaluation, write_history,
 };
 use std::collections::BTreeMap;
 
@@ -139,13 +139,22 @@ impl World {
                 file: "maps/leaf.png".into(),
                 lesion_share: lesions.as_ref().map(|_| 0.4),
                 lesion_area: lesions.as_ref().map(|_| 0.05),
+                faithfulness: None,
             }],
         };
         let panels: Vec<CamPanel> = (0..panels).map(panel).collect();
         for panel in &panels {
             self.file(&format!("{stage}/{}", panel.file));
         }
-        let cams = Cams { schema: Cams::SCHEMA, method: "Grad-CAM".into(), layer: "layer4".into(), panels, lesions };
+        let cams = Cams {
+            schema: Cams::SCHEMA,
+            method: "Grad-CAM".into(),
+            layer: "layer4".into(),
+            map_per: MapPer::Label,
+            panels,
+            lesions,
+            faithfulness: None,
+        };
         cams.write(&self.folder.path().join(stage)).expect("writes");
     }
 

@@ -1,0 +1,80 @@
+//! What a per-item stage need not do again: [`earlier`] finds the items that an earlier run has left, and [`check`] holds
+//! what a run recorded against what it wrote.
+
+use crate::cache::digest::Manifest;
+use crate::cache::records::Record;
+use crate::cache::scan::Snapshot;
+use crate::error::{Error, Result};
+use crate::graph::StageId;
+use crate::project::Project;
+use crate::{assess::Ready, recipe::Key};
+use plantpipe_stage::{Item, Kind, Previous, PreviousItem};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// An earlier output, as it was when it was looked at.
+pub struct Earlier {
+    pub previous: Previous,
+    pub snapshot: Snapshot,
+}
+
+/// The family of a per-item stage's recipe; none for another stage.
+pub fn family(kind: &Kind, ready: &Ready) -> Option<Key> {
+    Some(ready.recipe.family(kind.uses.items?))
+}
+
+/// The items of an earlier run whose recipe differs from this one in its items only: the same recipe's, whose output was
+/// damaged, the stage's last, or the last of all. Items whose bytes are not as recorded are not among them.
+pub fn earlier(project: &mut Project, id: StageId, ready: &Ready) -> Result<Option<Earlier>> {
+    let stage = project.graph.stage(id);
+    let (Some(items), Some(family)) = (stage.kind.uses.items, family(stage.kind, ready)) else { return Ok(None) };
+    let output = stage.outputs[0].name.clone();
+    let last = project.cache.last(project.profile(), &stage.name.value).done;
+    let candidates =
+        [ready.record.clone(), last.and_then(|key| project.cache.record(key)), project.cache.family(family)];
+    for record in candidates.into_iter().flatten().filter(|record| record.recipe.family(items) == family) {
+        if let Some(mut found) = intact(project, &record, &output)? {
+            found.previous.files = files(ready, items);
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The items of a record that are there as they were recorded, if any are.
+fn intact(project: &mut Project, record: &Record, output: &str) -> Result<Option<Earlier>> {
+    let Some(digest) = record.outputs.get(output) else { return Ok(None) };
+    let folder = project.cache.object(*digest);
+    let Some(recorded) = project.cache.manifest(*digest).filter(|_| folder.is_dir()) else { return Ok(None) };
+    let snapshot = project.cache.scanner.scan(&folder)?;
+    let by_digest: BTreeMap<String, &String> = recorded
+        .files
+        .iter()
+        .filter(|(name, entry)| snapshot.manifest.files.get(*name) == Some(*entry))
+        .map(|(name, entry)| (entry.digest.to_string(), name))
+        .collect();
+    let item = |item: &Item| {
+        let file = (*by_digest.get(&item.output)?).clone();
+        Some((item.id.clone(), PreviousItem { input: item.input.clone(), output: item.output.clone(), file }))
+    };
+    let items: BTreeMap<String, PreviousItem> = record.items.iter().filter_map(item).collect();
+    let previous = Previous { folder, items, files: BTreeMap::new() };
+    Ok((!previous.items.is_empty()).then_some(Earlier { previous, snapshot }))
+}
+
+/// The files of the item-wise input with their digests.
+fn files(ready: &Ready, items: &str) -> BTreeMap<String, String> {
+    let paths: Vec<&Path> = ready.inputs[items].iter().map(|artifact| artifact.path.as_path()).collect();
+    let snapshots = ready.watched.iter().filter(|(path, _)| paths.contains(&path.as_path()));
+    let entries = snapshots.flat_map(|(_, snapshot)| &snapshot.manifest.files);
+    entries.map(|(name, entry)| (name.clone(), entry.digest.to_string())).collect()
+}
+
+/// Whether every item that a run recorded is among the files that it wrote.
+pub fn check(items: &[Item], written: &Manifest) -> Result<()> {
+    let digests: BTreeSet<String> = written.files.values().map(|entry| entry.digest.to_string()).collect();
+    match items.iter().find(|item| !digests.contains(&item.output)) {
+        Some(item) => Err(Error::Bug { message: format!("item `{}` is not the file that was recorded", item.id) }),
+        None => Ok(()),
+    }
+}
