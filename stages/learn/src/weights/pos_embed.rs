@@ -97,7 +97,8 @@ mod tests {
             fit(&mut stored, &[1, 1 + to * to, width]);
             assert_eq!(stored.shape, [1, 1 + to * to, width]);
             let far = stored.values.iter().zip(&values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(far < 1e-6 && stored.values.len() == values.len(), "{from} to {to}: {far}");
+            // timm computes in f32.
+            assert!(far < 5e-6 && stored.values.len() == values.len(), "{from} to {to}: {far}");
         }
     }
 
