@@ -244,6 +244,7 @@ fn lineage(project: &mut Project, id: StageId, known: &Known) -> Result<Lineage>
             group: None,
             kind: None,
             params: BTreeMap::new(),
+            seed: None,
             inputs: BTreeMap::new(),
             outputs: [(String::new(), digest.to_string())].into(),
             device: None,
@@ -277,6 +278,7 @@ fn ancestor(project: &Project, id: StageId, known: &Known) -> Ancestor {
         group: stage.group().map(str::to_owned),
         kind: Some(stage.kind.name.to_owned()),
         params: stage.params.clone(),
+        seed: stage.kind.uses.seed.then_some(stage.seed),
         inputs: inputs.map(|(input, origins)| (input.name.clone(), origins.iter().map(edge).collect())).collect(),
         outputs: known
             .get(&id)

@@ -84,6 +84,36 @@ fn a_matrix_of_trainings_meets_in_one_report() {
     }
 }
 
+const PROBES: &str = "\
+[stages.embed]\nkind = 'embed'\ninputs = { shards = 'shards', model = 'train' }\n\
+[stages.probe]\nkind = 'probe'\ninputs = { features = 'embed' }\nepochs = 5\nmatrix = { loss = ['bce', 'focal'] }\n\
+[stages.probed]\nkind = 'evaluate'\nfor_each = 'probe'\ninputs = { predictions = 'probe', labels = 'labels' }\n\
+[stages.told]\nkind = 'report'\ninputs = { evaluations = 'probed' }\n";
+
+#[test]
+fn heads_on_frozen_features_are_reported_and_a_new_photograph_is_the_only_one_embedded() {
+    let world = tiny();
+    world.write("pipeline.toml", world.read("pipeline.toml") + PROBES);
+    let ran = world.run(&[&["told"], HASTY].concat());
+    assert!(ran.ends_with(&["probed@bce", "probed@focal", "told"].map(str::to_owned)), "{ran:?}");
+    assert!(world.read(&format!("{REPORT}/report.md")).contains("probe@focal"));
+    // The same model, and the same photographs but for one.
+    fs::create_dir(world.path("mine")).expect("makes");
+    for (name, bytes) in tree(&world.path("cache/out/dataset/dataset"), "") {
+        world.write(&format!("mine/{name}"), bytes);
+    }
+    let photographs: Vec<String> = tree(&world.path("mine/val/images"), "").into_keys().collect();
+    let [first, second] = [0, 1].map(|at| world.path(&format!("mine/val/images/{}", photographs[at])));
+    fs::copy(second, first).expect("copies");
+    world.edit("[stages.embed]", "[sources]\nmine = 'mine'\nmodel = 'cache/out/train/model'\n[stages.embed]");
+    world.edit("model = 'train'", "model = 'model'");
+    world.edit("images = \"dataset\"", "images = \"mine\"");
+    world.edit("labels = \"dataset\"", "labels = \"mine\"");
+    let ended = world.ok(&[&["run", "embed"], HASTY].concat());
+    assert!(ended.stderr.contains("1 of 240 photographs resized, the others are as before"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 of 240 photographs embedded, the others are as before"), "{}", ended.stderr);
+}
+
 #[test]
 fn a_folder_of_photographs_with_a_table_becomes_a_pipeline_that_runs() {
     let world = tiny();

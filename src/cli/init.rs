@@ -209,7 +209,7 @@ impl Page<'_> {
              [stages.scores]\nkind = \"evaluate\"\ninputs = {{ predictions = \"predict\", labels = \"labels\" }}\n\n\
              # Where the network looks.\n[stages.cams]\nkind = \"explain\"\ninputs = {{ model = \"train\", shards = \"shards\" }}\n\n\
              [stages.report]\nkind = \"report\"\n\
-             inputs = {{ analysis = \"analysis\", models = \"train\", evaluations = \"scores\", explanations = \"cams\"{duplicates} }}\n"
+             inputs = {{ analysis = \"analysis\", models = \"train\", evaluations = \"scores\", explanations = \"cams\", shards = \"shards\"{duplicates} }}\n"
         ));
         text
     }

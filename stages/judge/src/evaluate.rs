@@ -1,23 +1,21 @@
 //! The kind `evaluate`: predictions against labels, every sample counted, every metric with its interval
 //! ([`Evaluation`]).
 
-use crate::bootstrap::{interval, resample};
-use crate::metrics::{Outcomes, Scores};
 use crate::pairing::Tables;
+use crate::scoring::{Fit, Setting};
 use plantpipe_stage::format::{
-    Baseline, Evaluation, Interval, JsonFormat, LabelEvaluation, MultiHot, Split, SplitEvaluation,
+    DecisionRule, Evaluation, Fitted, Interval, JsonFormat, MultiHot, Objective, Split, SplitEvaluation,
 };
 use plantpipe_stage::sources;
 use plantpipe_stage::{
-    Arity, Code, Context, Error, InputSpec, Kind, Opening, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
+    Arity, Code, Context, Error, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
 };
-use rayon::prelude::*;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const EVALUATE: Kind = Kind {
     name: "evaluate",
-    doc: "scores predictions: exact match, Hamming accuracy, F1, average precision, with 95% bootstrap intervals",
+    doc: "scores predictions: exact match, F1, average precision, calibration, with 95% bootstrap intervals",
     inputs: &[
         InputSpec {
             name: "predictions",
@@ -34,7 +32,14 @@ pub const EVALUATE: Kind = Kind {
             reads: Reads::All,
         },
     ],
-    outputs: &[OutputSpec { name: "evaluation", doc: "every metric by its name", format: "evaluation" }],
+    outputs: &[
+        OutputSpec { name: "evaluation", doc: "every metric by its name", format: "evaluation" },
+        OutputSpec {
+            name: "decision",
+            doc: "decision.json: the thresholds and the temperature that were fitted on val",
+            format: "decision",
+        },
+    ],
     params: &[
         ParamSpec {
             name: "threshold",
@@ -54,14 +59,43 @@ pub const EVALUATE: Kind = Kind {
             ty: ParamType::Int { min: 100, max: 100_000 },
             default: Some("2000"),
         },
+        ParamSpec {
+            name: "tune",
+            doc: "what a threshold a label is fitted for, on val only: each label's F1, the exact match, or nothing",
+            ty: ParamType::Choice(&["f1", "exact_match", "none"]),
+            default: Some("\"f1\""),
+        },
+        ParamSpec {
+            name: "bins",
+            doc: "bins of equal width behind calibration errors",
+            ty: ParamType::Int { min: 2, max: 100 },
+            default: Some("15"),
+        },
+        ParamSpec {
+            name: "worst",
+            doc: "how many images of the greatest loss to list",
+            ty: ParamType::Int { min: 0, max: 1000 },
+            default: Some("20"),
+        },
     ],
-    code: &[&CODE, &sources::RANDOM, &sources::TABLES],
+    code: &[&CODE, &sources::RANDOM, &sources::TABLES, &sources::DOCUMENTS],
     crates: &["rand", "rand_chacha"],
     uses: Uses { seed: true, ..Uses::NOTHING },
     run,
 };
 
-const CODE: Code = code!("judge", "evaluate.rs", "pairing.rs", "metrics.rs", "bootstrap.rs");
+const CODE: Code = code!(
+    "judge",
+    "evaluate.rs",
+    "scoring.rs",
+    "pairing.rs",
+    "metrics.rs",
+    "ranking.rs",
+    "calibration.rs",
+    "thresholds.rs",
+    "findings.rs",
+    "bootstrap.rs"
+);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +103,28 @@ pub(crate) struct Params {
     threshold: f64,
     splits: BTreeSet<Split>,
     resamples: u64,
+    tune: Tune,
+    bins: usize,
+    worst: usize,
+}
+
+/// What thresholds are fitted for, if they are.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Tune {
+    F1,
+    ExactMatch,
+    None,
+}
+
+impl Tune {
+    fn objective(&self) -> Option<Objective> {
+        match self {
+            Self::F1 => Some(Objective::F1),
+            Self::ExactMatch => Some(Objective::ExactMatch),
+            Self::None => None,
+        }
+    }
 }
 
 fn run(ctx: &Context) -> Result<()> {
@@ -81,29 +137,59 @@ fn run(ctx: &Context) -> Result<()> {
         Error::at(&tables.labels_at, "no photograph of the split `train`, so there is no baseline to compare with")
             .hint("give `evaluate` the whole label table; only the splits in `splits` are scored")
     })?;
+    // The table holds f32: a probability printed as 0.7 is at a threshold written as 0.7.
+    let headline = params.threshold as f32;
+    let fit = match params.tune.objective() {
+        Some(objective) if params.splits.contains(&Split::Val) => {
+            Some(Fit::of(&tables.pairs(Split::Val)?, headline, objective))
+        }
+        _ => None,
+    };
+    if fit.is_none() {
+        let why = if params.tune.objective().is_some() { "val is not among `splits`" } else { "`tune` is \"none\"" };
+        ctx.note(format!("no threshold and no temperature was fitted: {why}"));
+    }
+    let setting = Setting {
+        labels: &tables.labels.labels,
+        answer: &answer,
+        threshold: headline,
+        fit: fit.as_ref(),
+        bins: params.bins,
+        worst: params.worst,
+        seed: ctx.seed(),
+        resamples: params.resamples,
+    };
     let mut splits = Vec::new();
     for split in &params.splits {
-        let pairs = tables.pairs(*split)?;
-        if *split == Split::Test {
-            ctx.open(Opening { answers: tables.labels.fingerprint(*split), size: pairs.truth.len() as u64 });
-        }
-        // The table holds f32: a probability printed as 0.7 is at a threshold written as 0.7.
-        let outcomes = Outcomes::new(&pairs.truth, &pairs.probabilities, params.threshold as f32);
-        let baseline: Vec<bool> = pairs.truth.iter().map(|truth| *truth == answer).collect();
-        let resampled = Resampled::draw(&outcomes, &baseline, *split, ctx.seed(), params.resamples);
-        let scored = resampled.evaluate(*split, &tables.labels.labels, &answer);
+        tables.open(ctx, *split);
+        let scored = setting.evaluate(*split, &tables.pairs(*split)?);
         ctx.note(sentence(&scored));
         splits.push(scored);
         ctx.progress(splits.len(), params.splits.len(), "splits");
     }
+    let fitted = fit.map(Fit::fitted);
+    let labels = tables.labels.labels;
+    decision(&labels, params.threshold, fitted.as_ref()).write(&ctx.output("decision")?)?;
     let evaluation = Evaluation {
         schema: Evaluation::SCHEMA,
-        labels: tables.labels.labels,
+        labels,
         threshold: params.threshold,
         resamples: params.resamples,
+        fitted,
         splits,
     };
     evaluation.write(&ctx.output("evaluation")?)
+}
+
+/// What was fitted, or else the headline's threshold and no temperature.
+fn decision(labels: &[String], threshold: f64, fitted: Option<&Fitted>) -> DecisionRule {
+    DecisionRule {
+        schema: DecisionRule::SCHEMA,
+        labels: labels.to_vec(),
+        fitted_on: fitted.map_or(0, |fitted| fitted.images),
+        thresholds: fitted.map_or_else(|| vec![threshold; labels.len()], |fitted| fitted.thresholds.clone()),
+        temperature: fitted.map_or(1.0, |fitted| fitted.temperature),
+    }
 }
 
 /// `test: exact match 0.814 [0.781, 0.845] on 600 images; always answering scab gets 0.267 [0.232, 0.303]`.
@@ -112,7 +198,7 @@ fn sentence(scored: &SplitEvaluation) -> String {
     format!(
         "{}: exact match {} on {} images; always answering {} gets {}",
         scored.split,
-        write(&scored.exact_match),
+        write(&scored.headline.exact_match),
         scored.images,
         if scored.baseline.answer.is_empty() { "no label".to_owned() } else { scored.baseline.answer.join(" ") },
         write(&scored.baseline.exact_match)
@@ -129,67 +215,6 @@ fn commonest_answer(labels: &MultiHot) -> Option<Vec<bool>> {
     let most = *sets.values().max()?;
     let (names, _) = sets.into_iter().find(|(_, count)| *count == most)?;
     Some(labels.labels.iter().map(|label| names.contains(&label.as_str())).collect())
-}
-
-/// A split's scores, and those of its resamples.
-struct Resampled {
-    scores: Scores,
-    baseline: f64,
-    draws: Vec<(Scores, f64)>,
-}
-
-impl Resampled {
-    fn draw(outcomes: &Outcomes, baseline: &[bool], split: Split, seed: u64, resamples: u64) -> Self {
-        let all = |weights: &[u32]| (outcomes.scores(weights), share(baseline, weights));
-        let (scores, share) = all(&vec![1; outcomes.len()]);
-        let draws =
-            (0..resamples).into_par_iter().map(|number| all(&resample(seed, split, number, outcomes.len()))).collect();
-        Self { scores, baseline: share, draws }
-    }
-
-    fn evaluate(&self, split: Split, labels: &[String], answer: &[bool]) -> SplitEvaluation {
-        let per_label =
-            labels.iter().zip(&self.scores.per_label).enumerate().map(|(place, (label, scores))| LabelEvaluation {
-                label: label.clone(),
-                true_positives: scores.counts.true_positives,
-                false_positives: scores.counts.false_positives,
-                false_negatives: scores.counts.false_negatives,
-                true_negatives: scores.counts.true_negatives,
-                precision: scores.precision,
-                recall: scores.recall,
-                f1: self.interval(|scores| scores.per_label[place].f1),
-                average_precision: scores.average_precision,
-            });
-        let answer = labels.iter().zip(answer).filter(|(_, on)| **on).map(|(label, _)| label.clone()).collect();
-        let baselines = self.draws.iter().map(|(_, baseline)| *baseline).collect();
-        SplitEvaluation {
-            split,
-            images: self.images(),
-            exact_match: self.interval(|scores| scores.exact_match),
-            hamming_accuracy: self.interval(|scores| scores.hamming_accuracy),
-            micro_f1: self.interval(|scores| scores.micro_f1),
-            macro_f1: self.interval(|scores| scores.macro_f1),
-            weighted_f1: self.interval(|scores| scores.weighted_f1),
-            samples_f1: self.interval(|scores| scores.samples_f1),
-            mean_average_precision: self.interval(|scores| scores.mean_average_precision),
-            per_label: per_label.collect(),
-            baseline: Baseline { answer, exact_match: interval(self.baseline, baselines) },
-        }
-    }
-
-    fn interval(&self, metric: impl Fn(&Scores) -> f64) -> Interval {
-        interval(metric(&self.scores), self.draws.iter().map(|(scores, _)| metric(scores)).collect())
-    }
-
-    fn images(&self) -> u64 {
-        self.scores.per_label.first().map_or(0, |label| label.counts.total())
-    }
-}
-
-/// The weighted share of the true ones.
-fn share(hits: &[bool], weights: &[u32]) -> f64 {
-    let hit: u32 = hits.iter().zip(weights).filter(|(hit, _)| **hit).map(|(_, weight)| *weight).sum();
-    f64::from(hit) / f64::from(weights.iter().sum::<u32>())
 }
 
 #[cfg(test)]

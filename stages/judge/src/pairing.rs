@@ -1,16 +1,30 @@
 //! Brings each photograph's labels and its prediction together, every one counted: [`Pairs`].
 
 use plantpipe_stage::format::{MultiHot, Predictions, Split};
-use plantpipe_stage::{Artifact, Error, Result};
+use plantpipe_stage::{Artifact, Context, Error, Opening, Result};
 use std::collections::BTreeMap;
 
 /// A split's photographs, sorted by id.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Pairs {
+    pub(crate) images: Vec<String>,
     /// `[image][label]`, labels in the table's order.
     pub(crate) truth: Vec<Vec<bool>>,
     /// As `truth`: 0 to 1.
     pub(crate) probabilities: Vec<Vec<f32>>,
+}
+
+impl Pairs {
+    /// An image's id, truth and probabilities.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&str, &[bool], &[f32])> {
+        let rows = self.images.iter().zip(&self.truth).zip(&self.probabilities);
+        rows.map(|((image, truth), probabilities)| (image.as_str(), truth.as_slice(), probabilities.as_slice()))
+    }
+}
+
+/// A 32-bit number as its shortest decimal form says: 0.7 stays 0.7 in a JSON document, as it is in a table.
+pub(crate) fn decimal(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or(f64::from(number))
 }
 
 /// Predictions and labels with the files they were read from.
@@ -63,6 +77,14 @@ impl Tables {
         Ok(())
     }
 
+    /// Says that a split is about to be scored, where that is test.
+    pub(crate) fn open(&self, ctx: &Context, split: Split) {
+        if split == Split::Test {
+            let size = self.labels.rows.iter().filter(|row| row.split == split).count() as u64;
+            ctx.open(Opening { answers: self.labels.fingerprint(split), size });
+        }
+    }
+
     /// Every photograph of a split with exactly one prediction.
     ///
     /// # Errors
@@ -89,6 +111,7 @@ impl Tables {
             .hint("predictions and labels have to come from the same data set"));
         }
         Ok(Pairs {
+            images: labels.keys().map(|image| (*image).to_owned()).collect(),
             truth: labels.values().map(|targets| targets.iter().map(|target| *target == 1).collect()).collect(),
             probabilities: answers.into_values().cloned().collect(),
         })
@@ -150,6 +173,7 @@ mod tests {
     fn rows_are_matched_by_id_whatever_their_order() {
         let pairs = tables(&[("b", 0.9, 0.1), ("a", 0.2, 0.8)], &[("a", 0, 1), ("b", 1, 0)]).pairs(Split::Test);
         let wanted = Pairs {
+            images: vec!["a".into(), "b".into()],
             truth: vec![vec![false, true], vec![true, false]],
             probabilities: vec![vec![0.2, 0.8], vec![0.9, 0.1]],
         };

@@ -45,6 +45,8 @@ fn defaults(kind: &Kind) -> BTreeMap<String, serde_json::Value> {
 fn the_params_of_every_kind_read_their_defaults() {
     let read = |kind: &Kind| serde_json::Map::from_iter(defaults(kind)).into();
     serde_json::from_value::<crate::evaluate::Params>(read(&crate::EVALUATE)).expect("evaluate");
+    serde_json::from_value::<crate::compare::Params>(read(&crate::COMPARE)).expect("compare");
+    serde_json::from_value::<crate::ensemble::Params>(read(&crate::ENSEMBLE)).expect("ensemble");
     serde_json::from_value::<ReportParams>(read(&crate::REPORT)).expect("report");
 }
 

@@ -1,6 +1,6 @@
 //! The kind [`ASK`]: what a trained model says of photographs that belong to no data set.
 
-use crate::explain::{DRAWN_CRATES, EXPLANATION, Look, Method, View, labels, panel};
+use crate::explain::{DRAWN_CRATES, EXPLANATION, Look, View, Way, labels, panel};
 use crate::infer::Trained;
 use crate::{NETWORK, device};
 use plantpipe_pixels::{RgbImage, decode, encode_png, prepare};
@@ -37,6 +37,7 @@ pub const ASK: Kind = Kind {
         &sources::TOOLS,
         &sources::SHARDS,
         &plantpipe_pixels::CODE,
+        &plantpipe_pixels::BLUR,
         &plantpipe_pixels::DRAWING,
     ],
     crates: DRAWN_CRATES,
@@ -55,8 +56,8 @@ const CAMS: &str = "cams";
 pub struct AskParams {
     /// Answered in this order.
     pub images: Vec<AskedImage>,
-    /// Whether a panel a photograph is drawn: a Grad-CAM map of each label predicted (of the four most probable, where
-    /// there are more), or of the most probable one where none is.
+    /// Whether a panel a photograph is drawn: a map (Grad-CAM, of a transformer Chefer's relevance) of each label predicted
+    /// (of the four most probable, where there are more), or of the most probable one where none is.
     pub cam: bool,
     /// A label is predicted from this probability on, 0 to 1.
     pub threshold: f64,
@@ -103,7 +104,7 @@ fn run(ctx: &Context) -> Result<()> {
     }
     let device = device::open(ctx.device())?;
     let model = Trained::open(&ctx.input("model").path, &device.clone().autodiff())?;
-    let look = Look { model: &model, device: &device, method: Method::GradCam };
+    let look = Look { model: &model, device: &device, way: Way::usual(model.arch) };
     let folder = ctx.output("answers")?;
     let files = panel_names(&params.images);
 
@@ -186,7 +187,7 @@ impl<'a> Ready<'a> {
             let view = |sight| View::of(sight, &known[sight.label], photo, params.threshold);
             let views: Vec<View> = sights.iter().map(view).collect();
             let path = folder.join(format!("{file}.png"));
-            let picture = panel(photo, file, None, look.method.title(), &views);
+            let picture = panel(photo, file, None, look.way.method, &views);
             std::fs::write(&path, encode_png(&picture)?).io("write", &path)
         })
     }

@@ -2,6 +2,7 @@
 //! in order, one prepared while another is at work.
 
 use crate::augment::Augment;
+use crate::turn::turn;
 use burn::tensor::{Device, Tensor, TensorData};
 use plantpipe_pixels::{RgbImage, decode, resize, to_chw};
 use plantpipe_stage::Result;
@@ -56,6 +57,12 @@ impl Photos {
         &self.samples[at].id
     }
 
+    /// How many photographs carry each label.
+    pub(crate) fn presences(&self) -> Vec<usize> {
+        let with = |label: usize| self.samples.iter().filter(|sample| sample.targets[label] == 1).count();
+        (0..self.labels.len()).map(with).collect()
+    }
+
     /// Targets `[n, labels]` of some photographs, 0 or 1.
     pub(crate) fn targets(&self, items: &[usize], device: &Device) -> Tensor<2> {
         let targets = items.iter().flat_map(|item| &self.samples[*item].targets);
@@ -90,8 +97,26 @@ pub(crate) struct Batches<'a> {
 impl Batches<'_> {
     /// Every photograph once, in order, as it is: for evaluation.
     pub(crate) fn plain<T>(&self, work: impl FnMut(Batch) -> Result<T>) -> Result<Vec<T>> {
+        self.turned(0, work)
+    }
+
+    /// The same, each lying in one of the [`crate::turn::WAYS`].
+    pub(crate) fn turned<T>(&self, way: u32, work: impl FnMut(Batch) -> Result<T>) -> Result<Vec<T>> {
         let order: Vec<usize> = (0..self.images.len()).collect();
-        self.each(&order, &|item| resize(&self.images[item], self.size(), self.size()), work)
+        let plain = |item: usize| resize(&self.images[item], self.size(), self.size());
+        self.each(&order, &|item| if way == 0 { plain(item) } else { turn(&plain(item), way) }, work)
+    }
+
+    /// Every photograph in so many views, in order, its views one after another; `view` gives a photograph's view by the
+    /// place of one and the number of the other. [`Batch::items`] counts views.
+    pub(crate) fn viewed<T>(
+        &self,
+        views: usize,
+        view: &(dyn Fn(usize, usize) -> RgbImage + Sync),
+        work: impl FnMut(Batch) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let order: Vec<usize> = (0..self.images.len() * views).collect();
+        self.each(&order, &|at| view(at / views, at % views), work)
     }
 
     /// Every photograph once, in an order of the epoch's own, varied: for training.
@@ -112,7 +137,7 @@ impl Batches<'_> {
         chunks(self.images.len(), self.batch).len()
     }
 
-    fn size(&self) -> u32 {
+    pub(crate) fn size(&self) -> u32 {
         self.preprocessing.size
     }
 

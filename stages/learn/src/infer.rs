@@ -20,10 +20,25 @@ pub(crate) fn logits<'a>(
     batches: &Batches,
     device: &Device,
     name: impl Fn(usize) -> &'a str,
+    done: impl FnMut(usize),
+) -> Result<Vec<Vec<f32>>> {
+    turned_logits(network, batches, 0, device, name, done)
+}
+
+/// The same of photographs that lie in one of the [`crate::turn::WAYS`].
+///
+/// # Errors
+/// As [`logits`].
+pub(crate) fn turned_logits<'a>(
+    network: &mut Network,
+    batches: &Batches,
+    way: u32,
+    device: &Device,
+    name: impl Fn(usize) -> &'a str,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Vec<f32>>> {
     let mut ready = 0;
-    let rows = batches.plain(|batch: Batch| {
+    let rows = batches.turned(way, |batch: Batch| {
         ready += batch.items.len();
         let rows = rows(network.predict(batch.tensor(device)));
         done(ready);

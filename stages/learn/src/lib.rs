@@ -1,31 +1,41 @@
-//! Learning: the kinds `train`, `predict` and `explain`, and `ask` for the command line. Burn lives in this crate and nowhere else.
+//! Learning: the kinds `train`, `predict`, `explain`, `embed` and `probe`, and `ask` for the command line. Burn lives in this crate and nowhere else.
 
 mod ask;
 mod augment;
+mod auto;
 mod batches;
 mod device;
+mod ema;
+mod embed;
 mod explain;
+mod gradients;
 mod infer;
 mod loss;
+mod mix;
 mod models;
 mod optim;
 mod predict;
+mod probe;
+mod scores;
 #[cfg(test)]
 mod tests;
 mod train;
+mod turn;
 mod weights;
 mod words;
 
 pub use ask::{ASK, AskFailure, AskParams, AskedImage};
 pub use device::auto as auto_device;
+pub use embed::EMBED;
 pub use explain::EXPLAIN;
 pub use predict::PREDICT;
+pub use probe::PROBE;
 pub use train::TRAIN;
 
 use plantpipe_stage::{Code, Kind, code};
 
 /// The kinds that pipelines may name.
-pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT, &EXPLAIN];
+pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT, &EXPLAIN, &EMBED, &PROBE];
 
 /// What every kind here computes with.
 const NETWORK: Code = code!(
@@ -42,12 +52,41 @@ const NETWORK: Code = code!(
     "models/norm.rs",
     "models/resnet.rs",
     "models/vit.rs",
+    "turn.rs",
     "weights/file.rs",
     "weights/mod.rs",
-    "weights/names.rs",
     "weights/pos_embed.rs",
+    "weights/rename.rs",
     "weights/walk.rs",
     "words.rs",
+);
+
+/// What a kind needs around networks that asks none itself.
+const AROUND: Code = code!("learn", "device.rs", "infer.rs", "models/arch.rs", "words.rs");
+
+/// What training adds to what every kind computes with.
+const TRAINING: Code = code!(
+    "learn",
+    "augment.rs",
+    "auto.rs",
+    "ema.rs",
+    "gradients.rs",
+    "loss/asl.rs",
+    "loss/bce.rs",
+    "loss/choice.rs",
+    "loss/confusion.rs",
+    "loss/focal.rs",
+    "loss/mod.rs",
+    "mix.rs",
+    "optim.rs",
+    "scores.rs",
+    "train/depths.rs",
+    "train/fit.rs",
+    "train/mod.rs",
+    "train/params.rs",
+    "train/settings.rs",
+    "train/step.rs",
+    "train/validate.rs",
 );
 
 /// The crates whose locked versions results depend on, those of `plantpipe_pixels` among them.
@@ -65,6 +104,7 @@ const CRATES: &[&str] = &[
     "png",
     "rand",
     "rand_chacha",
+    "rand_distr",
     "safetensors",
     "zune-jpeg",
 ];

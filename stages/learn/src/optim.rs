@@ -1,10 +1,11 @@
 //! The optimisers with `PyTorch`'s semantics, [`Optimizer`], and the learning rate over time, [`Schedule`].
 //!
 //! State is kept in the order in which the network visits its parameters, so that it depends on no random id. Weight
-//! decay spares what has one dimension: norms and biases.
+//! decay spares what has one dimension (norms and biases), and what its [`Pace`] says.
 
+use crate::gradients::{GradientMean, flat};
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::Tensor;
 
 /// Which rule, with its constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,35 +24,50 @@ const EPS: f64 = 1e-8;
 pub(crate) struct Optimizer {
     rule: Rule,
     weight_decay: f64,
+    /// A parameter each, in the order of the visit.
+    state: Vec<State>,
+}
+
+/// How one parameter learns, beside the rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pace {
+    /// Its learning rate is this times that of the step.
+    pub(crate) lr_scale: f64,
+    /// Whether its weights decay, if it has more than one dimension.
+    pub(crate) decays: bool,
+}
+
+/// What is remembered of one parameter.
+struct State {
+    pace: Pace,
+    /// How often it has been learnt: as in `PyTorch`, a frozen parameter counts no steps.
     steps: i32,
-    /// A parameter each: the momentum buffer, or the two moments, flattened.
-    state: Vec<Vec<Tensor<1>>>,
+    /// The momentum buffer, or the two moments, flattened.
+    moments: Vec<Tensor<1>>,
 }
 
 impl Optimizer {
-    pub(crate) fn new(rule: Rule, weight_decay: f64) -> Self {
-        Self { rule, weight_decay, steps: 0, state: Vec::new() }
+    /// A pace for each parameter, in the order in which the network visits them, running statistics too.
+    pub(crate) fn new(rule: Rule, weight_decay: f64, paces: Vec<Pace>) -> Self {
+        let state = paces.into_iter().map(|pace| State { pace, steps: 0, moments: Vec::new() }).collect();
+        Self { rule, weight_decay, state }
     }
 
-    /// The network after one step down the gradients.
-    pub(crate) fn step<M: Module>(&mut self, network: M, gradients: Gradients, lr: f64) -> M {
-        self.steps += 1;
+    /// The network after one step down the gradients; what is frozen stays.
+    pub(crate) fn step<M: Module>(&mut self, network: M, gradients: GradientMean, lr: f64) -> M {
         network.map(&mut Step { optimizer: self, gradients, lr, at: 0 })
     }
 
     /// The new value of one parameter.
-    fn update<const D: usize>(&mut self, at: usize, value: Tensor<D>, gradient: Tensor<D>, lr: f64) -> Tensor<D> {
-        let decay = if D > 1 { self.weight_decay } else { 0.0 };
+    fn update<const D: usize>(&mut self, at: usize, value: Tensor<D>, gradient: Tensor<1>, lr: f64) -> Tensor<D> {
         let shape = value.dims();
-        let length = shape.iter().product::<usize>();
-        let (value, gradient) = (value.reshape([length]), gradient.reshape([length]));
-        if self.state.len() == at {
-            self.state.push(Vec::new());
-        }
-        let state = &mut self.state[at];
+        let State { pace, steps, moments } = &mut self.state[at];
+        let decay = if D > 1 && pace.decays { self.weight_decay } else { 0.0 };
+        let lr = lr * pace.lr_scale;
+        *steps += 1;
         let value = match self.rule {
-            Rule::Sgd { momentum } => sgd(state, value, gradient, lr, momentum, decay),
-            Rule::AdamW => adamw(state, value, gradient, lr, decay, self.steps),
+            Rule::Sgd { momentum } => sgd(moments, flat(value), gradient, lr, momentum, decay),
+            Rule::AdamW => adamw(moments, flat(value), gradient, lr, decay, *steps),
         };
         value.reshape(shape)
     }
@@ -87,22 +103,21 @@ fn adamw(state: &mut Vec<Tensor<1>>, p: Tensor<1>, g: Tensor<1>, lr: f64, decay:
 /// Walks the network's parameters in their order.
 struct Step<'a> {
     optimizer: &'a mut Optimizer,
-    gradients: Gradients,
+    gradients: GradientMean,
     lr: f64,
     at: usize,
 }
 
 impl ModuleMapper for Step<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let at = self.at;
+        self.at += 1;
         if !param.is_require_grad() {
             return param;
         }
         let id = param.id;
         let value = param.into_value();
-        let gradient = value.grad_remove(&mut self.gradients);
-        let at = self.at;
-        self.at += 1;
-        let gradient = gradient.expect("every learnable parameter takes part in the loss");
+        let gradient = self.gradients.take(at).expect("every learnable parameter takes part in the loss");
         let value = self.optimizer.update(at, value.inner(), gradient, self.lr);
         Param::initialized(id, Tensor::from_inner(value).require_grad())
     }
@@ -141,18 +156,31 @@ mod tests {
         bias: Param<Tensor<1>>,
     }
 
-    fn run(rule: Rule, lr: f64, decay: f64, steps: usize) -> (f32, f32) {
-        let device = Device::flex().autodiff();
-        let mut toy = Toy {
-            weight: Param::from_tensor(Tensor::from_floats([[1.0]], &device)),
-            bias: Param::from_tensor(Tensor::from_floats([1.0], &device)),
-        };
-        let mut optimizer = Optimizer::new(rule, decay);
-        for _ in 0..steps {
-            let loss = toy.weight.val().sum() * 0.5 + toy.bias.val().sum() * 2.0;
-            toy = optimizer.step(toy, loss.backward(), lr);
+    impl Toy {
+        fn new() -> Self {
+            let device = Device::flex().autodiff();
+            Self {
+                weight: Param::from_tensor(Tensor::from_floats([[1.0]], &device)),
+                bias: Param::from_tensor(Tensor::from_floats([1.0], &device)),
+            }
         }
-        (toy.weight.val().into_scalar(), toy.bias.val().into_scalar())
+
+        fn step(self, optimizer: &mut Optimizer, lr: f64) -> Self {
+            let loss = self.weight.val().sum() * 0.5 + self.bias.val().sum() * 2.0;
+            let gradients = GradientMean::of(&self, loss.backward(), 1);
+            optimizer.step(self, gradients, lr)
+        }
+
+        fn values(&self) -> (f32, f32) {
+            (self.weight.val().into_scalar(), self.bias.val().into_scalar())
+        }
+    }
+
+    const FULL: Pace = Pace { lr_scale: 1.0, decays: true };
+
+    fn run(rule: Rule, lr: f64, decay: f64, steps: usize) -> (f32, f32) {
+        let mut optimizer = Optimizer::new(rule, decay, vec![FULL; 2]);
+        (0..steps).fold(Toy::new(), |toy, _| toy.step(&mut optimizer, lr)).values()
     }
 
     fn close(actual: f32, expected: f32) {
@@ -175,6 +203,36 @@ mod tests {
         // 0.85 * 0.95 - 0.1 = 0.7075. Bias: 0.9, 0.8.
         close(weight, 0.7075);
         close(bias, 0.8);
+    }
+
+    #[test]
+    fn a_scale_slows_its_parameter_alone() {
+        let paces = vec![Pace { lr_scale: 0.5, decays: true }, FULL];
+        let mut optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0 }, 0.0, paces);
+        // 1 - 0.1 * 0.5 * 0.5 and 1 - 0.1 * 2.
+        let (weight, bias) = Toy::new().step(&mut optimizer, 0.1).values();
+        close(weight, 0.975);
+        close(bias, 0.8);
+    }
+
+    #[test]
+    fn a_weight_may_be_spared_from_decay() {
+        let paces = vec![Pace { lr_scale: 1.0, decays: false }, FULL];
+        let mut optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0 }, 0.5, paces);
+        close(Toy::new().step(&mut optimizer, 0.1).values().0, 0.95);
+    }
+
+    #[test]
+    fn a_frozen_parameter_stays_and_begins_anew_when_it_thaws() {
+        let mut optimizer = Optimizer::new(Rule::AdamW, 0.5, vec![FULL; 2]);
+        let mut toy = Toy::new();
+        toy.weight = toy.weight.set_require_grad(false);
+        toy = toy.step(&mut optimizer, 0.1).step(&mut optimizer, 0.1);
+        close(toy.values().0, 1.0);
+        close(toy.values().1, 0.8);
+        // Its first step is that of a fresh one, 1 * 0.95 - 0.1: with the step count of the bias it would be another.
+        toy.weight = toy.weight.set_require_grad(true);
+        close(toy.step(&mut optimizer, 0.1).values().0, 0.85);
     }
 
     #[test]

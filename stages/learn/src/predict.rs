@@ -1,7 +1,8 @@
 //! The kind `predict`: [`PREDICT`] asks a trained model about every photograph of some splits.
 
 use crate::batches::{Batches, Photos};
-use crate::infer::{Trained, logits, sigmoid};
+use crate::infer::{Trained, sigmoid, turned_logits};
+use crate::turn::WAYS;
 use crate::words::{counted, speed};
 use crate::{CRATES, NETWORK, device};
 use plantpipe_stage::format::{Prediction, Predictions, Split};
@@ -44,6 +45,13 @@ pub const PREDICT: Kind = Kind {
             ty: ParamType::Int { min: 1, max: 4096 },
             default: Some("32"),
         },
+        ParamSpec {
+            name: "tta",
+            doc: "test-time augmentation, the mean of the probabilities for each photograph as it is and mirrored left to \
+                  right, top to bottom and both (flips), or in all eight ways a square can lie (dihedral)",
+            ty: ParamType::Choice(&["none", "flips", "dihedral"]),
+            default: Some("\"none\""),
+        },
     ],
     code: &[&NETWORK, &PREDICTION, &sources::SHARDS, &sources::TABLES, &plantpipe_pixels::CODE],
     crates: CRATES,
@@ -58,6 +66,26 @@ const PREDICTION: Code = code!("learn", "predict.rs");
 pub(crate) struct Params {
     splits: Vec<Split>,
     batch: usize,
+    tta: Tta,
+}
+
+/// In how many of the ways of [`crate::turn`] each photograph is looked at.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Tta {
+    None,
+    Flips,
+    Dihedral,
+}
+
+impl Tta {
+    fn ways(self) -> u32 {
+        match self {
+            Self::None => 1,
+            Self::Flips => 4,
+            Self::Dihedral => WAYS,
+        }
+    }
 }
 
 /// Fails of an unreadable model or shards, labels that differ between them, or splits without a photograph.
@@ -76,10 +104,17 @@ fn run(ctx: &Context) -> Result<()> {
     }
 
     let batches = Batches { images: &photos.images, preprocessing: &model.card.preprocessing, batch: params.batch };
-    let total = photos.len();
+    let ways = params.tta.ways();
+    let (total, views) = (photos.len(), photos.len() * ways as usize);
     let start = Instant::now();
-    let told = |done| ctx.progress(done, total, "images");
-    let logits = logits(&mut model.network, &batches, &device, |at| photos.name(at), told)?;
+    let mut sums = vec![vec![0.0; model.card.labels.len()]; total];
+    for way in 0..ways {
+        let told = |done| ctx.progress(way as usize * total + done, views, "images");
+        let logits = turned_logits(&mut model.network, &batches, way, &device, |at| photos.name(at), told)?;
+        for (sum, logit) in sums.iter_mut().flatten().zip(logits.into_iter().flatten()) {
+            *sum += sigmoid(logit);
+        }
+    }
     let of_split = |split: &Split| {
         let count = photos.samples.iter().filter(|sample| sample.split == *split).count();
         format!("{} of {split}", counted(count, "photograph"))
@@ -89,11 +124,11 @@ fn run(ctx: &Context) -> Result<()> {
     let mut rows: Vec<Prediction> = photos
         .samples
         .iter()
-        .zip(logits)
-        .map(|(sample, logits)| Prediction {
+        .zip(sums)
+        .map(|(sample, sums)| Prediction {
             image: sample.id.clone(),
             split: sample.split,
-            probabilities: logits.into_iter().map(sigmoid).collect(),
+            probabilities: sums.into_iter().map(|sum| sum / ways as f32).collect(),
         })
         .collect();
     rows.sort_by(|a, b| (&a.image, a.split).cmp(&(&b.image, b.split)));

@@ -2,6 +2,7 @@
 //! [`decode()`], [`resize()`], [`crop_resize`], [`to_chw`], [`encode_jpeg`], and what pictures for people need ([`text`],
 //! [`palette`]).
 
+mod blur;
 mod decode;
 mod encode;
 mod huffman;
@@ -13,6 +14,7 @@ mod segments;
 mod tensor;
 pub mod text;
 
+pub use blur::blur;
 pub use decode::{decode, dimensions};
 pub use encode::{encode_grey_png, encode_jpeg, encode_png};
 pub use image::{GrayImage, Rgb, RgbImage};
@@ -36,6 +38,9 @@ pub const CODE: Code = code!(
     "tensor.rs"
 );
 
+/// The sources that blurred photographs depend on besides.
+pub const BLUR: Code = code!("pixels", "blur.rs");
+
 /// The sources that pictures for people depend on besides; a kind that draws panels or charts lists it.
 pub const DRAWING: Code = code!("pixels", "palette.rs", "text.rs");
 
@@ -46,7 +51,8 @@ pub const CRATES: &[&str] = &["fast_image_resize", "image", "image-webp", "jpeg-
 mod tests {
     #[test]
     fn every_source_file_is_listed_as_code() {
-        let listed: Vec<&str> = [super::CODE, super::DRAWING].iter().flat_map(|c| c.files).map(|f| f.name).collect();
+        let listed: Vec<&str> =
+            [super::CODE, super::BLUR, super::DRAWING].iter().flat_map(|c| c.files).map(|f| f.name).collect();
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         for entry in std::fs::read_dir(folder).expect("src") {
             let name = entry.expect("entry").file_name().into_string().expect("utf-8");

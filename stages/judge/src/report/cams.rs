@@ -1,12 +1,14 @@
 //! The section **Where the model looks**: CAM panels with captions, and how much of the maps falls on lesions.
 
 use super::document::{Block, Panel, Table};
+use super::faithfulness;
 use super::folder::{Folder, base_name, file_name};
 use super::material::{Material, Part};
 use super::summary::percent;
 use super::words::{code, codes, counted, number, text};
 use plantpipe_stage::Result;
-use plantpipe_stage::format::{CamMap, CamPanel, Cams, LesionSummary};
+use plantpipe_stage::format::{CamMap, CamPanel, Cams, LesionSummary, MapPer};
+use std::collections::BTreeSet;
 
 /// The first `panels` panels of every explanation, copied to `cams/<stage>/`. Of several explanations, those of one
 /// photograph stand together.
@@ -22,6 +24,7 @@ pub(super) fn section(material: &Material, panels: usize, folder: &mut Folder) -
         }
         _ => blocks.extend(comparison(explanations)),
     }
+    blocks.extend(faithfulness::blocks(explanations));
     let shown = |part: &Part<Cams>| part.content.panels.len().min(panels);
     let (sum, all): (usize, usize) =
         (explanations.iter().map(shown).sum(), explanations.iter().map(|part| part.content.panels.len()).sum());
@@ -37,11 +40,10 @@ pub(super) fn section(material: &Material, panels: usize, folder: &mut Folder) -
     let mut found = Vec::new();
     for part in explanations {
         let threshold = threshold(material, part);
-        let name = several.then(|| name(part, explanations));
         for panel in &part.content.panels[..shown(part)] {
             let link = format!("cams/{}/{}", file_name(&part.stage), base_name(&panel.file));
             folder.copy(&part.folder, &panel.file, &link)?;
-            found.push(describe(panel, link, part, threshold, name.as_deref()));
+            found.push(describe(panel, link, part, threshold, explanations));
         }
     }
     if several {
@@ -57,13 +59,16 @@ pub(super) fn section(material: &Material, panels: usize, folder: &mut Folder) -
 const READING: &str = "A map shows which regions raise the label's score; it is scaled to its own least and greatest \
                        value, so maps say where, not how much.";
 
+/// What is said of maps that know no labels.
+const ONE_MAP: &str = "one map a photograph, for all its labels: the method knows no labels";
+
 fn introduction(part: &Part<Cams>) -> Block {
     let model = part.model.as_ref().map(|model| format!(" of **{}**", text(model))).unwrap_or_default();
-    Block::Text(format!(
-        "{} at {}{model}: one map a photograph and label. {READING}",
-        text(&part.content.method),
-        code(&part.content.layer)
-    ))
+    let per = match part.content.map_per {
+        MapPer::Label => "one map a photograph and label".to_owned(),
+        MapPer::Photograph => ONE_MAP.to_owned(),
+    };
+    Block::Text(format!("{} at {}{model}: {per}. {READING}", text(&part.content.method), code(&part.content.layer)))
 }
 
 fn on_lesions(lesions: &LesionSummary) -> Block {
@@ -87,6 +92,12 @@ fn comparison(explanations: &[Part<Cams>]) -> [Block; 2] {
     let lesions = explanations.iter().any(|part| part.content.lesions.is_some());
     let mut head = vec!["stage", "model", "method", "layer"];
     let mut introduction = format!("One map a photograph and label. {READING}");
+    let blind = explanations.iter().filter(|part| part.content.map_per == MapPer::Photograph);
+    let blind: BTreeSet<String> = blind.map(|part| text(&part.content.method)).collect();
+    if !blind.is_empty() {
+        let blind: Vec<String> = blind.into_iter().collect();
+        introduction.push_str(&format!(" Of {} there is {ONE_MAP}.", blind.join(", ")));
+    }
     if lesions {
         head.extend(["maps with known lesions", "of a map on lesions", "lesions of the photograph", "ratio"]);
         introduction.push_str(
@@ -119,15 +130,37 @@ fn threshold(material: &Material, part: &Part<Cams>) -> Option<f64> {
     thresholds.all(|other: f64| other.total_cmp(&first).is_eq()).then_some(first)
 }
 
-/// What one of several explanations is called: its model, and itself where that does not tell.
-fn name(part: &Part<Cams>, explanations: &[Part<Cams>]) -> String {
+/// The model's name, and the explanation's where the same method was asked of it again.
+fn model(part: &Part<Cams>, explanations: &[Part<Cams>]) -> String {
     let Some(model) = &part.model else { return part.stage.clone() };
-    let several = explanations.iter().filter(|other| other.model.as_ref() == Some(model)).count() > 1;
+    let alike =
+        |other: &&Part<Cams>| other.model.as_ref() == Some(model) && other.content.method == part.content.method;
+    let several = explanations.iter().filter(alike).count() > 1;
     if several { format!("{model} ({})", part.stage) } else { model.clone() }
 }
 
-/// `name` is said where panels of several explanations stand together.
-fn describe(panel: &CamPanel, link: String, part: &Part<Cams>, threshold: Option<f64>, name: Option<&str>) -> Panel {
+/// What tells one of several explanations apart: its model and its method, as far as they differ.
+pub(super) fn name(part: &Part<Cams>, explanations: &[Part<Cams>]) -> Option<String> {
+    let model = model(part, explanations);
+    let models = explanations.iter().any(|other| self::model(other, explanations) != model);
+    let methods = explanations.iter().any(|other| other.content.method != part.content.method);
+    match (models, methods) {
+        (false, false) => None,
+        (true, false) => Some(model),
+        (false, true) => Some(part.content.method.clone()),
+        (true, true) => Some(format!("{model}, {}", part.content.method)),
+    }
+}
+
+/// The caption says what tells it from the panels that stand beside it.
+fn describe(
+    panel: &CamPanel,
+    link: String,
+    part: &Part<Cams>,
+    threshold: Option<f64>,
+    explanations: &[Part<Cams>],
+) -> Panel {
+    let name = name(part, explanations);
     let (mut misses, mut false_alarms, mut maps) = (Vec::new(), Vec::new(), Vec::new());
     for shown in &panel.maps {
         let error = threshold.and_then(|threshold| error(shown, &panel.truth, threshold));
@@ -145,8 +178,8 @@ fn describe(panel: &CamPanel, link: String, part: &Part<Cams>, threshold: Option
         maps.push(map(shown) + mark);
     }
     let method = &part.content.method;
-    let of = name.map(|name| format!(" by {name}")).unwrap_or_default();
-    let named = name.map(|name| format!(" · **{}**", text(name))).unwrap_or_default();
+    let of = part.model.as_ref().map(|model| format!(" by {model}")).unwrap_or_default();
+    let named = name.map(|name| format!(" · **{}**", text(&name))).unwrap_or_default();
     let mut labels = panel.truth.clone();
     labels.extend(panel.maps.iter().map(|map| map.label.clone()));
     labels.sort();
@@ -161,7 +194,8 @@ fn describe(panel: &CamPanel, link: String, part: &Part<Cams>, threshold: Option
             codes(&panel.truth),
             maps.join(" · ")
         ),
-        model: name.unwrap_or(&part.stage).to_owned(),
+        model: model(part, explanations),
+        method: method.clone(),
         photograph: panel.image.clone(),
         labels,
         misses,

@@ -8,6 +8,21 @@ pub(super) const BLUE: &str = "#0072B2";
 pub(super) const VERMILION: &str = "#D55E00";
 pub(super) const GREEN: &str = "#007F5F";
 
+pub(super) const INK: &str = "#24292f";
+/// Words that say less.
+pub(super) const WORDS: &str = "#57606a";
+/// What stands behind.
+pub(super) const PALE: &str = "#c9d6e2";
+
+/// A drawing's first lines: its size in pixels, its letters, a white ground.
+pub(super) fn open(width: f64, height: f64) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
+         height=\"{height:.0}\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" font-size=\"13\" \
+         fill=\"{INK}\">\n<rect width=\"{width:.0}\" height=\"{height:.0}\" fill=\"#ffffff\"/>\n"
+    )
+}
+
 /// One chart.
 pub(super) struct Panel<'a> {
     pub(super) title: &'a str,
@@ -37,11 +52,7 @@ const BOTTOM: f64 = 50.0;
 /// The panels in one row, on white.
 pub(super) fn svg(panels: &[Panel]) -> String {
     let width = WIDTH * panels.len() as f64;
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {HEIGHT}\" width=\"{width}\" \
-         height=\"{HEIGHT}\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" font-size=\"13\" \
-         fill=\"#24292f\">\n<rect width=\"{width}\" height=\"{HEIGHT}\" fill=\"#ffffff\"/>\n"
-    );
+    let mut text = open(width, HEIGHT);
     for (place, panel) in panels.iter().enumerate() {
         let _ = writeln!(text, "<g transform=\"translate({} 0)\">", WIDTH * place as f64);
         draw(&mut text, panel);
@@ -229,6 +240,14 @@ fn round_step(least: f64) -> f64 {
         .unwrap_or(power)
 }
 
+/// Words with as many letters at most; what is cut off is shown by dots.
+pub(super) fn cut(words: &str, most: usize) -> String {
+    if words.chars().count() <= most {
+        return words.to_owned();
+    }
+    words.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// Words as the text of an element.
 pub(super) fn escape(words: &str) -> String {
     words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -236,7 +255,12 @@ pub(super) fn escape(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Axis, BLUE, Line, Panel, svg};
+    use super::{Axis, BLUE, Line, Panel, cut, svg};
+
+    #[test]
+    fn a_long_name_is_cut_to_its_room() {
+        assert_eq!([cut("rust", 4), cut("scabs", 4)], ["rust", "sca…"]);
+    }
 
     #[test]
     fn ticks_are_round_and_hold_every_value() {

@@ -16,7 +16,16 @@ pub(super) struct Entry {
 
 /// A table of the same `fields` of every model; `corner` is what its first cell says. Models of a group stand together.
 pub(super) fn by_model(caption: &str, corner: &str, fields: &[&str], models: &[Entry]) -> Table {
-    if models.len() <= SIDE_BY_SIDE {
+    table(caption, corner, fields, models, models.len() <= SIDE_BY_SIDE)
+}
+
+/// As [`by_model`], of so many models, each of which may have several entries: at one threshold and at tuned ones.
+pub(super) fn by_entry(caption: &str, corner: &str, fields: &[&str], entries: &[Entry], models: usize) -> Table {
+    table(caption, corner, fields, entries, models <= SIDE_BY_SIDE)
+}
+
+fn table(caption: &str, corner: &str, fields: &[&str], models: &[Entry], side_by_side: bool) -> Table {
+    if side_by_side {
         let head = std::iter::once(corner.to_owned()).chain(models.iter().map(|model| model.head.clone()));
         let mut table = Table::with_head(caption, head.collect(), 1);
         for (place, field) in fields.iter().enumerate().filter(|_| !models.is_empty()) {

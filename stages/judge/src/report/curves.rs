@@ -19,7 +19,7 @@ pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Bl
     }
     for part in material.models.iter().filter(|part| !part.content.history.is_empty()) {
         let link = format!("curves/{}.svg", file_name(&part.stage));
-        folder.write(&link, &draw(&part.content))?;
+        folder.write(&link, draw(&part.content))?;
         if several {
             blocks.push(Block::heading(format!("{}, epoch by epoch", text(&part.stage))));
         }

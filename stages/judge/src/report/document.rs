@@ -33,6 +33,8 @@ pub(super) enum Block {
     Picture(Picture),
     Graph(Graph),
     Panels(Vec<Panel>),
+    /// Small pictures side by side.
+    Gallery(Vec<Thumbnail>),
 }
 
 /// A table whose first `text` columns are set left and the others right.
@@ -82,6 +84,14 @@ pub(super) struct Edge {
     pub(super) label: Option<String>,
 }
 
+/// A small picture with a few words.
+pub(super) struct Thumbnail {
+    pub(super) link: String,
+    /// The alternative text, plain.
+    pub(super) alt: String,
+    pub(super) caption: String,
+}
+
 /// A CAM panel.
 pub(super) struct Panel {
     pub(super) link: String,
@@ -90,6 +100,7 @@ pub(super) struct Panel {
     pub(super) caption: String,
     /// What a reader can choose panels by; names are plain.
     pub(super) model: String,
+    pub(super) method: String,
     pub(super) photograph: String,
     /// Labels that it carries or has a map of.
     pub(super) labels: Vec<String>,

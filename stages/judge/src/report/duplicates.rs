@@ -20,7 +20,7 @@ pub(super) fn blocks(material: &Material, folder: &mut Folder) -> Result<Vec<Blo
         blocks.push(Block::Heading(heading));
         blocks.push(Block::Text(found(&part.content)));
         blocks.extend(pictures(part, |found| &found.pictures, &place, folder)?);
-        blocks.extend(conflicts(part));
+        blocks.extend(contradictions(part));
     }
     Ok(blocks)
 }
@@ -59,20 +59,23 @@ fn found(duplicates: &Duplicates) -> String {
     words
 }
 
-/// A row a photograph of every group whose labels conflict.
-fn conflicts(part: &Part<Duplicates>) -> Option<Block> {
+/// A row a photograph of every group that crosses splits or whose labels conflict.
+fn contradictions(part: &Part<Duplicates>) -> Option<Block> {
     let mut table = Table::new(
-        "Near-duplicates whose labels conflict",
-        &["group", "photograph", "split", "labels", "greatest distance in the group"],
-        4,
+        "Near-duplicates that cross splits or whose labels conflict",
+        &["group", "photograph", "split", "labels", "what contradicts", "greatest distance in the group"],
+        5,
     );
-    for (place, group) in part.content.groups.iter().enumerate().filter(|(_, group)| group.conflict) {
-        for image in &group.images {
+    for (place, group) in part.content.groups.iter().enumerate() {
+        let wrong = [(group.crosses_splits, "crosses splits"), (group.conflict, "labels conflict")];
+        let wrong: Vec<&str> = wrong.into_iter().filter_map(|(holds, words)| holds.then_some(words)).collect();
+        for image in group.images.iter().filter(|_| !wrong.is_empty()) {
             table.row([
                 (place + 1).to_string(),
                 code(&image.image),
                 image.split.map_or("–".to_owned(), |split| split.to_string()),
                 codes(&image.labels),
+                wrong.join(", "),
                 group.distance.to_string(),
             ]);
         }

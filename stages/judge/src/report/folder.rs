@@ -15,10 +15,10 @@ impl Folder {
         Self { root, files: BTreeSet::new() }
     }
 
-    /// Writes a text file.
-    pub(super) fn write(&mut self, name: &str, text: &str) -> Result<()> {
+    /// Writes a file.
+    pub(super) fn write(&mut self, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
         let path = self.place(name)?;
-        std::fs::write(&path, text).io("write", path)
+        std::fs::write(&path, content).io("write", path)
     }
 
     /// Copies `<from>/<file>` to `name`.

@@ -1,6 +1,6 @@
 //! Intervals side by side as SVG text, a row a model (a forest plot): [`svg`].
 
-use super::chart::{BLUE, VERMILION, escape};
+use super::chart::{BLUE, VERMILION, escape, open};
 use plantpipe_stage::format::Interval;
 use std::fmt::Write;
 
@@ -26,11 +26,7 @@ pub(super) fn svg(title: &str, rows: &[Row]) -> String {
     let left = longest * LETTER + 32.0;
     let (width, bottom) = (left + LENGTH + FIGURES, TOP + ROW * rows.len() as f64);
     let height = bottom + BOTTOM;
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" font-size=\"13\" \
-         fill=\"#24292f\">\n<rect width=\"{width:.0}\" height=\"{height:.0}\" fill=\"#ffffff\"/>\n"
-    );
+    let mut text = open(width, height);
     for tenth in (0..=10).step_by(2) {
         let x = left + LENGTH * f64::from(tenth) / 10.0;
         let _ = writeln!(

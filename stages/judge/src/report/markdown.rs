@@ -33,16 +33,24 @@ fn blocks(blocks: &[Block]) -> String {
             }
             Block::Graph(graph) => written.push_str(&mermaid(graph)),
             Block::Panels(panels) => {
-                let panels: Vec<String> = panels
-                    .iter()
-                    .map(|panel| format!("![{}]({})\n\n{}", text(&panel.alt), panel.link, panel.caption))
-                    .collect();
-                written.push_str(&panels.join("\n\n"));
+                let panels = panels.iter().map(|panel| (&panel.alt, &panel.link, &panel.caption));
+                written.push_str(&pictures(panels));
+            }
+            Block::Gallery(small) => {
+                let small = small.iter().map(|picture| (&picture.alt, &picture.link, &picture.caption));
+                written.push_str(&pictures(small));
             }
         }
         written.push_str("\n\n");
     }
     written
+}
+
+/// Pictures one below the other: (alternative text, link, caption).
+fn pictures<'p>(pictures: impl Iterator<Item = (&'p String, &'p String, &'p String)>) -> String {
+    let pictures: Vec<String> =
+        pictures.map(|(alt, link, caption)| format!("![{}]({link})\n\n{caption}", text(alt))).collect();
+    pictures.join("\n\n")
 }
 
 fn rows(table: &Table) -> String {

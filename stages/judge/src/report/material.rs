@@ -1,8 +1,9 @@
 //! What a report is made of: [`Material`], every artifact read, each with the stage and the model it belongs to.
 
+use super::photographs::Photographs;
 use plantpipe_stage::format::{
-    Analysis, Ancestor, Cams, Duplicates, Epoch, Evaluation, JsonFormat, Lineage, ModelCard, Split, SplitEvaluation,
-    read_history,
+    Analysis, Ancestor, Cams, Comparison, Duplicates, Epoch, Evaluation, JsonFormat, Lineage, ModelCard, Split,
+    SplitEvaluation, read_history,
 };
 use plantpipe_stage::{Artifact, Context, Error, Result};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,7 +16,9 @@ pub(super) struct Material {
     pub(super) duplicates: Vec<Part<Duplicates>>,
     pub(super) models: Vec<Part<Model>>,
     pub(super) evaluations: Vec<Part<Evaluation>>,
+    pub(super) comparisons: Vec<Part<Comparison>>,
     pub(super) explanations: Vec<Part<Cams>>,
+    pub(super) photographs: Photographs,
 }
 
 /// An artifact's content, with what the lineage says of it.
@@ -49,6 +52,8 @@ impl Material {
             analyses: parts(&lineage, ctx.inputs("analysis"), &stages, Analysis::read)?,
             duplicates: parts(&lineage, ctx.inputs("duplicates"), &stages, Duplicates::read)?,
             evaluations: parts(&lineage, ctx.inputs("evaluations"), &stages, Evaluation::read)?,
+            comparisons: parts(&lineage, ctx.inputs("comparisons"), &stages, Comparison::read)?,
+            photographs: Photographs::open(ctx.inputs("shards"))?,
             explanations: parts(&lineage, ctx.inputs("explanations"), &stages, Cams::read)?,
             models,
             lineage,
@@ -66,6 +71,19 @@ impl Material {
         let Some(model) = &evaluation.model else { return evaluation.stage.clone() };
         let several = self.evaluations.iter().filter(|other| other.model.as_ref() == Some(model)).count() > 1;
         if several { format!("{model} ({})", evaluation.stage) } else { model.clone() }
+    }
+
+    /// What stages whose predictions were compared are called: the model behind each, where no other shares it.
+    pub(super) fn names(&self, stages: &[&str]) -> BTreeMap<String, String> {
+        let models: BTreeSet<&str> = self.models.iter().map(|model| model.stage.as_str()).collect();
+        let behind: Vec<Option<String>> =
+            stages.iter().map(|stage| model_behind(&self.lineage, stage, &models)).collect();
+        let name = |(stage, model): (&&str, &Option<String>)| {
+            let alone = behind.iter().filter(|other| *other == model).count() == 1;
+            let name = model.clone().filter(|_| alone).unwrap_or_else(|| (*stage).to_owned());
+            ((*stage).to_owned(), name)
+        };
+        stages.iter().zip(&behind).map(name).collect()
     }
 
     /// Whether the photographs are drawn by a program, as a data set's card says.
@@ -98,7 +116,7 @@ fn parts<T>(
     let parts: Vec<Part<T>> = artifacts
         .iter()
         .map(|artifact| {
-            let stage = stage(lineage, &artifact.name);
+            let stage = lineage.owner(&artifact.name).to_owned();
             let model = model_behind(lineage, &stage, models);
             let group = |stage: &str| ancestor(lineage, stage)?.group.clone();
             let group = model.as_deref().and_then(group).or_else(|| group(&stage));
@@ -151,14 +169,10 @@ pub(super) fn in_short<'l>(
     short
 }
 
-/// The stage of an artifact that is called `stage` or `stage.output`.
-fn stage(lineage: &Lineage, artifact: &str) -> String {
-    let owns = |name: &str| artifact.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let owners = lineage.ancestors.iter().map(|ancestor| ancestor.name.as_str()).filter(|name| owns(name));
-    owners.max_by_key(|name| name.len()).unwrap_or(artifact).to_owned()
-}
+/// The kinds whose stages answer as one model.
+const MODELS: [&str; 3] = ["train", "probe", "ensemble"];
 
-/// The nearest stage upstream (or the stage itself) that is one of `models` or trains one.
+/// The nearest stage upstream (or the stage itself) that is one of `models` or makes one.
 fn model_behind(lineage: &Lineage, stage: &str, models: &BTreeSet<&str>) -> Option<String> {
     let (mut queue, mut seen) = (VecDeque::from([stage]), BTreeSet::new());
     while let Some(name) = queue.pop_front() {
@@ -166,7 +180,7 @@ fn model_behind(lineage: &Lineage, stage: &str, models: &BTreeSet<&str>) -> Opti
             continue;
         }
         let ancestor = ancestor(lineage, name)?;
-        if models.contains(name) || ancestor.kind.as_deref() == Some("train") {
+        if models.contains(name) || ancestor.kind.as_deref().is_some_and(|kind| MODELS.contains(&kind)) {
             return Some(name.to_owned());
         }
         queue.extend(ancestor.inputs.values().flatten().map(|edge| edge.from.as_str()));

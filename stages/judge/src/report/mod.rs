@@ -1,18 +1,23 @@
 //! The kind `report`: one page of everything that an experiment found, as markdown with its pictures and as HTML.
 //!
 //! Reading order: [`material`] gathers the artifacts and finds which belong together; [`page`] puts the sections in
-//! order; each section is a file and makes blocks of a [`document`]; [`markdown`] and [`html`] write it down;
-//! [`words`], [`chart`], [`forest`] and [`folder`] are the tools. Every number comes from an artifact or the lineage; there is no
-//! time, host or path on the page.
+//! order; each section is a file and makes blocks of a [`document`]; [`markdown`] and [`html`] write it down; [`words`],
+//! [`folder`] and [`photographs`] are the tools, [`chart`], [`squares`], [`matrices`] and [`forest`] draw. Every number
+//! comes from an artifact or the lineage; there is no time, host or path on the page.
 
 mod bundle;
+mod calibration;
 mod cams;
 mod chart;
 mod comparison;
+mod confusion;
 mod curves;
 mod data;
 mod document;
+mod doubts;
 mod duplicates;
+mod faithfulness;
+mod findings;
 mod folder;
 mod forest;
 mod html;
@@ -20,11 +25,17 @@ mod labels;
 mod limits;
 mod markdown;
 mod material;
+mod matrices;
+mod metrics_table;
 mod page;
+mod paired;
+mod photographs;
 mod pipeline;
+mod precision_recall;
 mod provenance;
 mod published;
 mod results;
+mod squares;
 mod summary;
 mod words;
 
@@ -44,7 +55,9 @@ pub const REPORT: Kind = Kind {
         input("duplicates", "near-duplicates that `dedup` found", "duplicates"),
         input("models", "trained models: their cards and learning curves", "model"),
         input("evaluations", "metrics; each is matched with its model through the graph", "evaluation"),
+        input("comparisons", "paired tests and the spread over seeds that `compare` found", "comparison"),
         input("explanations", "CAM panels", "cams"),
+        input("shards", "photographs, to show those that are doubted beside their words", "shards"),
     ],
     outputs: &[OutputSpec {
         name: "report",
@@ -64,8 +77,14 @@ pub const REPORT: Kind = Kind {
             ty: ParamType::Int { min: 0, max: 1000 },
             default: Some("12"),
         },
+        ParamSpec {
+            name: "doubts",
+            doc: "how many likely wrong labels, and how many of the worst errors, to show",
+            ty: ParamType::Int { min: 0, max: 1000 },
+            default: Some("12"),
+        },
     ],
-    code: &[&CODE, &sources::DOCUMENTS],
+    code: &[&CODE, &sources::DOCUMENTS, &sources::SHARDS],
     crates: &["base64", "pulldown-cmark"],
     uses: Uses { lineage: true, published: true, ..Uses::NOTHING },
     run,
@@ -75,13 +94,18 @@ const CODE: Code = code!(
     "judge",
     "mod.rs",
     "bundle.rs",
+    "calibration.rs",
     "cams.rs",
     "chart.rs",
     "comparison.rs",
+    "confusion.rs",
     "curves.rs",
     "data.rs",
     "document.rs",
+    "doubts.rs",
     "duplicates.rs",
+    "faithfulness.rs",
+    "findings.rs",
     "folder.rs",
     "forest.rs",
     "html/mod.rs",
@@ -89,20 +113,26 @@ const CODE: Code = code!(
     "html/graph.rs",
     "html/inline.rs",
     "html/layout.rs",
+    "html/page.css",
+    "html/page.js",
     "html/panels.rs",
     "html/svg.rs",
     "html/table.rs",
-    "html/page.css",
-    "html/page.js",
     "labels.rs",
     "limits.rs",
     "markdown.rs",
     "material.rs",
+    "matrices.rs",
+    "metrics_table.rs",
     "page.rs",
+    "paired.rs",
+    "photographs.rs",
     "pipeline.rs",
+    "precision_recall.rs",
     "provenance.rs",
     "published.rs",
     "results.rs",
+    "squares.rs",
     "summary.rs",
     "words.rs",
 );
@@ -116,6 +146,7 @@ const fn input(name: &'static str, doc: &'static str, format: &'static str) -> I
 pub(crate) struct Params {
     title: String,
     panels: usize,
+    doubts: usize,
 }
 
 fn run(ctx: &Context) -> Result<()> {
@@ -123,7 +154,7 @@ fn run(ctx: &Context) -> Result<()> {
     let material = Material::gather(ctx)?;
     let mut folder = Folder::new(ctx.output("report")?);
     let document = page::compose(&material, &params, &mut folder)?;
-    folder.write("report.md", &markdown::write(&document))?;
+    folder.write("report.md", markdown::write(&document))?;
     let page = html::write(&document, &folder)?;
     folder.write("report.html", &page)
 }

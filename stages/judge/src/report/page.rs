@@ -3,7 +3,7 @@
 use super::document::{Document, Section};
 use super::folder::Folder;
 use super::material::Material;
-use super::{Params, cams, curves, data, labels, limits, pipeline, provenance, results, summary};
+use super::{Params, calibration, cams, curves, data, doubts, labels, limits, pipeline, provenance, results, summary};
 use plantpipe_stage::Result;
 
 /// The whole report; pictures go to `folder`. A section without material is left out.
@@ -12,7 +12,9 @@ pub(super) fn compose(material: &Material, params: &Params, folder: &mut Folder)
         ("Data", data::section(material, folder)?),
         ("Pipeline", pipeline::section(material)),
         ("Results", results::section(material, folder)?),
-        ("Per label", labels::section(material)),
+        ("Per label", labels::section(material, folder)?),
+        ("Calibration", calibration::section(material, folder)?),
+        ("Doubts", doubts::section(material, params.doubts, folder)?),
         ("Learning curves", curves::section(material, folder)?),
         ("Where the model looks", cams::section(material, params.panels, folder)?),
         ("Limits and noise", limits::section(material)),
@@ -21,7 +23,7 @@ pub(super) fn compose(material: &Material, params: &Params, folder: &mut Folder)
     let title = if params.title.is_empty() { &material.lineage.pipeline } else { &params.title };
     Ok(Document {
         title: title.clone(),
-        top: summary::notice(material).into_iter().chain([summary::paragraph(material)]).collect(),
+        top: summary::top(material),
         sections: sections
             .into_iter()
             .filter(|(_, blocks)| !blocks.is_empty())

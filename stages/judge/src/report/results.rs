@@ -1,32 +1,21 @@
 //! The section **Results**: exact match of each model beside the baseline (and what is published on the same split),
-//! then every metric with its interval.
+//! what tells models apart, then every metric with its interval.
 
-use super::comparison::{Entry, by_model, rows};
+use super::comparison::{Entry, rows};
 use super::document::{Block, Picture, Table};
 use super::folder::Folder;
 use super::forest::{self, Row};
 use super::labels::support;
 use super::material::{Material, Part};
-use super::published;
 use super::summary::architecture;
-use super::words::{codes, count, interval, number, plural, text};
+use super::words::{codes, count, interval, number, text};
+use super::{metrics_table, paired, published};
 use plantpipe_stage::Result;
 use plantpipe_stage::format::{Analysis, Evaluation, Interval, Split, SplitEvaluation};
 use std::collections::BTreeSet;
 
-/// Picks one metric of a split.
-type Metric = fn(&SplitEvaluation) -> &Interval;
-
-/// The metrics by name, in the order they are read.
-const METRICS: [(&str, Metric); 7] = [
-    ("exact match", |scored| &scored.exact_match),
-    ("Hamming accuracy", |scored| &scored.hamming_accuracy),
-    ("micro F1", |scored| &scored.micro_f1),
-    ("macro F1", |scored| &scored.macro_f1),
-    ("weighted F1", |scored| &scored.weighted_f1),
-    ("samples F1", |scored| &scored.samples_f1),
-    ("mAP", |scored| &scored.mean_average_precision),
-];
+/// Picks one figure of a split.
+type Figure = fn(&SplitEvaluation) -> &Interval;
 
 /// Several models are drawn too, as `results/exact-match.svg`.
 pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Block>> {
@@ -38,9 +27,9 @@ pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Bl
     if material.evaluations.len() > 1 {
         blocks.extend(drawing(material, folder)?);
     }
+    blocks.extend(paired::blocks(material));
     blocks.push(Block::heading("Every metric"));
-    blocks.extend(metrics(material));
-    blocks.extend(reading(material));
+    blocks.extend(metrics_table::blocks(material));
     Ok(blocks)
 }
 
@@ -51,7 +40,7 @@ fn drawing(material: &Material, folder: &mut Folder) -> Result<Option<Block>> {
     let (mut rows, mut baselines): (Vec<Row>, Vec<Row>) = (Vec::new(), Vec::new());
     for part in &material.evaluations {
         let Some(scored) = part.split(split) else { continue };
-        rows.push(Row { name: material.name(part), interval: scored.exact_match, baseline: false });
+        rows.push(Row { name: material.name(part), interval: scored.headline.exact_match, baseline: false });
         let name = format!("baseline: always {}", scored.baseline.answer.join(", "));
         let interval = scored.baseline.exact_match;
         if !baselines.iter().any(|row| row.name == name && row.interval == interval) {
@@ -60,13 +49,13 @@ fn drawing(material: &Material, folder: &mut Folder) -> Result<Option<Block>> {
     }
     rows.extend(baselines);
     let link = "results/exact-match.svg".to_owned();
-    folder.write(&link, &forest::svg(&format!("exact match, {split}"), &rows))?;
+    folder.write(&link, forest::svg(&format!("exact match, {split}"), &rows))?;
     let caption = format!("Exact match on {split}: dots, with 95% intervals as lines.");
     Ok(Some(Block::Picture(Picture { link, caption })))
 }
 
 /// The splits that any evaluation scored.
-fn splits(material: &Material) -> BTreeSet<Split> {
+pub(super) fn splits(material: &Material) -> BTreeSet<Split> {
     material.evaluations.iter().flat_map(|part| &part.content.splits).map(|scored| scored.split).collect()
 }
 
@@ -79,7 +68,11 @@ fn comparison(material: &Material) -> Vec<Block> {
     let models = material.evaluations.iter().map(|part| {
         let arch = material.model(part).map(|model| format!(" · {}", architecture(&model.card.arch)));
         let name = format!("**{}**{}", text(&material.name(part)), arch.unwrap_or_default());
-        Entry { head: name, group: part.group.clone(), cells: cells(part, &splits, |scored| &scored.exact_match) }
+        Entry {
+            head: name,
+            group: part.group.clone(),
+            cells: cells(part, &splits, |scored| &scored.headline.exact_match),
+        }
     });
     rows(&mut table, &models.collect::<Vec<_>>());
     // Models on the same photographs share one baseline.
@@ -109,12 +102,12 @@ fn comparison(material: &Material) -> Vec<Block> {
     std::iter::once(Block::Table(table)).chain(note).collect()
 }
 
-/// One metric on each split, then on how many photographs.
-fn cells(part: &Part<Evaluation>, splits: &BTreeSet<Split>, metric: Metric) -> Vec<String> {
+/// One figure on each split, then on how many photographs.
+fn cells(part: &Part<Evaluation>, splits: &BTreeSet<Split>, figure: Figure) -> Vec<String> {
     let cell = |split: &Split, write: &dyn Fn(&SplitEvaluation) -> String| {
         part.split(*split).map_or_else(|| "–".to_owned(), write)
     };
-    let values = splits.iter().map(|split| cell(split, &|scored| interval(metric(scored))));
+    let values = splits.iter().map(|split| cell(split, &|scored| interval(figure(scored))));
     let sizes = splits.iter().map(|split| cell(split, &|scored| count(scored.images)));
     values.chain(sizes).collect()
 }
@@ -129,7 +122,7 @@ fn comparable(material: &Material) -> bool {
 }
 
 fn same_counts(analysis: &Analysis, scored: &SplitEvaluation) -> bool {
-    let supports = scored.per_label.iter().map(|label| (&label.label, support(label)));
+    let supports = scored.headline.per_label.iter().map(|label| (&label.label, support(label)));
     analysis.splits.iter().any(|found| {
         found.split == scored.split
             && found.images == scored.images
@@ -147,48 +140,4 @@ fn published_rows(table: &mut Table, splits: &BTreeSet<Split>) {
         let sizes = splits.iter().map(|split| if *split == Split::Train { "–" } else { "576?" }.to_owned());
         table.row(std::iter::once(format!("*published*: {}", row.model)).chain(values).chain(sizes));
     }
-}
-
-/// A table a split.
-fn metrics(material: &Material) -> Vec<Block> {
-    let table = |split: Split| {
-        let models = material.evaluations.iter().filter_map(|part| {
-            let scored = part.split(split)?;
-            let cells = METRICS.iter().map(|(_, metric)| interval(metric(scored))).collect();
-            Some(Entry { head: text(&material.name(part)), group: part.group.clone(), cells })
-        });
-        let caption = format!("Every metric on the {split} split, with 95% intervals");
-        Block::Table(by_model(
-            &caption,
-            &format!("{split} split"),
-            &METRICS.map(|(name, _)| name),
-            &models.collect::<Vec<_>>(),
-        ))
-    };
-    splits(material).into_iter().rev().map(table).collect()
-}
-
-fn reading(material: &Material) -> [Block; 2] {
-    let mut sentences = [
-        "**Exact match** (subset accuracy): the share of photographs whose labels are *all* right. This is the headline \
-         figure, and what papers on multi-label leaf data often call accuracy.",
-        "**Hamming accuracy**: the share of single label decisions that are right. It is never lower and mostly much \
-         higher, since most labels are absent from most photographs; the two must not be compared.",
-        "**F1**: *micro* over all decisions, *macro* the mean over labels, *weighted* the same by support, *samples* the \
-         mean over photographs. An undefined F1 is 0; no label against no answer is 1 in samples F1.",
-        "**mAP**: mean over labels of average precision, which needs no threshold.",
-        "The kept **epoch was chosen on val** by exact match, so val figures flatter the model; test was not looked at.",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    let settings: BTreeSet<(String, u64)> =
-        material.evaluations.iter().map(|part| (part.content.threshold.to_string(), part.content.resamples)).collect();
-    for (threshold, resamples) in settings {
-        sentences.push(format!(
-            "A label counts as present at a probability of {threshold} or more. Brackets are 95% percentile bootstrap \
-             intervals, {resamples} {} over photographs.",
-            plural(resamples, "resample", "resamples")
-        ));
-    }
-    [Block::text("How to read these numbers:"), Block::List(sentences)]
 }

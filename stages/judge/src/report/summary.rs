@@ -1,4 +1,4 @@
-//! The top of the page: the [`notice`] of a synthetic data set and the [`paragraph`] with the headline number.
+//! The top of the page: the notice of a synthetic data set and the paragraph with the headline number ([`top`]).
 
 use super::document::Block;
 use super::material::{Material, Model, Part};
@@ -7,7 +7,7 @@ use plantpipe_stage::format::{Evaluation, Split};
 use std::fmt::Write;
 
 /// Said before anything else where photographs are drawn by a program; else nothing.
-pub(super) fn notice(material: &Material) -> Option<Block> {
+fn notice(material: &Material) -> Option<Block> {
     material.synthetic().then(|| {
         Block::Warning(
             "**Synthetic data: these photographs are drawn by a program.** The numbers below show that the pipeline \
@@ -17,8 +17,34 @@ pub(super) fn notice(material: &Material) -> Option<Block> {
     })
 }
 
+/// What stands before the contents: the notice, the experiment in a few sentences, and where to read how often test was
+/// opened.
+pub(super) fn top(material: &Material) -> Vec<Block> {
+    let opened = opens_test(material).then(|| {
+        Block::text("How often the test split was opened, by the runs shown here and by all others: see [run.md](run.md), beside this page.")
+    });
+    notice(material).into_iter().chain([paragraph(material)]).chain(opened).collect()
+}
+
+/// Whether any figure of the page is on test.
+pub(super) fn opens_test(material: &Material) -> bool {
+    material.evaluations.iter().any(|part| part.split(Split::Test).is_some())
+}
+
+/// How many models still fit in one drawing.
+const PICTURED: usize = 3;
+
+/// The evaluations that are drawn in detail: all while they are few, else that of the headline.
+pub(super) fn pictured(material: &Material) -> Vec<&Part<Evaluation>> {
+    if material.evaluations.len() <= PICTURED {
+        material.evaluations.iter().collect()
+    } else {
+        headline(material).into_iter().collect()
+    }
+}
+
 /// The experiment in a few sentences.
-pub(super) fn paragraph(material: &Material) -> Block {
+fn paragraph(material: &Material) -> Block {
     let mut words = data(material);
     match headline(material) {
         Some(evaluation) => words.push_str(&result(material, evaluation)),
@@ -43,7 +69,7 @@ pub(super) fn headline(material: &Material) -> Option<&Part<Evaluation>> {
 }
 
 fn on_val(evaluation: &Part<Evaluation>) -> Option<f64> {
-    evaluation.split(Split::Val).map(|val| val.exact_match.value)
+    evaluation.split(Split::Val).map(|val| val.headline.exact_match.value)
 }
 
 fn data(material: &Material) -> String {
@@ -78,7 +104,7 @@ fn result(material: &Material, evaluation: &Part<Evaluation>) -> String {
         (_, None) => format!("Of {several} evaluations, the first, **{name}**{what},"),
     };
     let baseline = &scored.baseline;
-    let apart = if scored.exact_match.low > baseline.exact_match.high {
+    let apart = if scored.headline.exact_match.low > baseline.exact_match.high {
         "; the two intervals do not overlap"
     } else {
         "; **the two intervals overlap: the model is not shown to be better**"
@@ -91,7 +117,7 @@ fn result(material: &Material, evaluation: &Part<Evaluation>) -> String {
     format!(
         "{subject} gets **every label right on {} of the {} {} {}** (exact match at threshold {}, 95% \
          interval in brackets). Always answering {}, the commonest label set of the train split, gets {}{apart}.{not_test}",
-        interval(&scored.exact_match),
+        interval(&scored.headline.exact_match),
         count(scored.images),
         scored.split,
         plural(scored.images, "photograph", "photographs"),

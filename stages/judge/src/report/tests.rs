@@ -4,6 +4,7 @@ mod browser;
 mod elements;
 mod groups;
 mod html;
+mod judgement;
 mod world;
 
 use super::published;
@@ -129,8 +130,14 @@ fn each_label_has_its_row_and_the_errors_their_words() {
     let mut world = World::new();
     world.add_model("train", 0.7);
     let page = world.page();
-    assert_eq!(line(&page, "| `rust` |"), "| `rust` | 100 | 0.900 | 0.700 | 0.850 [0.820, 0.880] | 0.910 | 10 | 30 |");
-    assert_eq!(line(&page, "| `scab` |"), "| `scab` | 100 | 0.900 | 0.950 | 0.850 [0.820, 0.880] | – | 15 | 5 |");
+    assert_eq!(
+        line(&page, "| `rust` |"),
+        "| `rust` | 100 | 0.900 | 0.700 | 0.980 | 0.850 [0.820, 0.880] | 0.910 [0.880, 0.940] | 0.950 [0.920, 0.980] | 10 | 30 |"
+    );
+    assert_eq!(
+        line(&page, "| `scab` |"),
+        "| `scab` | 100 | 0.900 | 0.950 | 0.970 | 0.850 [0.820, 0.880] | – | – | 15 | 5 |"
+    );
     // 30 + 10 + 5 + 15 = 60 wrong decisions, 40 of them on rust.
     assert_eq!(
         line(&page, "60 wrong decisions"),
@@ -180,7 +187,7 @@ fn an_interval_without_width_is_explained_where_there_is_one() {
     assert!(!world.page().contains("without width"));
     let folder = world.folder.path().join("train-evaluate");
     let mut evaluation = Evaluation::read(&folder).expect("reads");
-    evaluation.splits[1].per_label[0].f1 = Interval { value: 1.0, low: 1.0, high: 1.0 };
+    evaluation.splits[1].headline.per_label[0].f1 = Interval { value: 1.0, low: 1.0, high: 1.0 };
     evaluation.write(&folder).expect("writes");
     assert!(world.page().contains("- **An interval without width is not certainty.**"));
 }

@@ -1,6 +1,6 @@
 //! How well a map meets the lesions: [`overlap`] of one map, [`summary`] over many.
 
-use super::gradcam::Map;
+use super::map::Map;
 use plantpipe_pixels::{RgbImage, decode, square};
 use plantpipe_stage::format::{CamMap, Fit, LesionSummary, mask_file};
 use plantpipe_stage::{IoContext, Result};

@@ -1,29 +1,17 @@
 //! What a network sees on photographs: [`Look`] gives its answers, and for some labels of each a [`Sight`].
 
-use super::gradcam::{Map, grad_cam};
+use super::cam::{cams, rows, wanted};
+use super::eigen::eigen_cams;
+use super::map::Map;
+use super::method::{Matter, Method, Way};
+use super::rollout::{Layer, chefer, gradient_rollout, rollout};
 use crate::batches::Batches;
 use crate::infer::{Trained, logits, sigmoid};
+use crate::models::Network;
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use plantpipe_pixels::RgbImage;
 use plantpipe_stage::Result;
-use serde::Deserialize;
-
-/// How maps are made: the one method there is so far.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Method {
-    GradCam,
-}
-
-impl Method {
-    /// As people write it.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::GradCam => "Grad-CAM",
-        }
-    }
-}
 
 /// What the network sees on one photograph for one label.
 #[derive(Clone)]
@@ -39,8 +27,12 @@ pub(crate) struct Look<'a> {
     pub(crate) model: &'a Trained,
     /// The same device, plain.
     pub(crate) device: &'a Device,
-    pub(crate) method: Method,
+    pub(crate) way: Way,
 }
+
+/// Photographs and labels at a time where the attention of every layer is differentiated: each takes some hundred
+/// megabytes.
+const ATTENDED: usize = 8;
 
 impl Look<'_> {
     /// Photographs as the model wants them, `batch` at a time.
@@ -72,17 +64,14 @@ impl Look<'_> {
         shown: &[Vec<usize>],
         mut done: impl FnMut(usize),
     ) -> Result<Vec<Vec<Sight>>> {
-        let network = &self.model.network;
-        let mut plain = network.valid();
+        let mut eyes =
+            Eyes { way: self.way, plain: self.model.network.valid(), frozen: self.model.network.clone().no_grad() };
         let mut ready = 0;
         let maps = batches.plain(|batch| {
             ready += batch.items.len();
             let of_row = |(row, item): (usize, &usize)| shown[*item].iter().map(move |label| (row, *label)).collect();
             let pairs = batch.items.iter().enumerate().map(of_row).collect::<Vec<Vec<_>>>().concat();
-            let activation = plain.activation(batch.tensor(self.device));
-            let maps = match self.method {
-                Method::GradCam => grad_cam(|activation| network.tail(activation), activation, &pairs),
-            };
+            let maps = eyes.maps(batch.tensor(self.device), &pairs);
             done(ready);
             Ok(maps)
         })?;
@@ -93,4 +82,77 @@ impl Look<'_> {
         };
         Ok(shown.iter().zip(answers).map(sights).collect())
     }
+}
+
+/// A network twice over: as it answers, and to be differentiated (but for its weights).
+pub(super) struct Eyes {
+    pub(super) way: Way,
+    pub(super) plain: Network,
+    pub(super) frozen: Network,
+}
+
+impl Eyes {
+    /// The map of each (photograph, label), at the method's own grid; `x` is `[n, 3, h, w]` on a plain device.
+    pub(super) fn maps(&mut self, x: Tensor<4>, pairs: &[(usize, usize)]) -> Vec<Map> {
+        let shared = |maps: Vec<Map>| pairs.iter().map(|(row, _)| maps[*row].clone()).collect();
+        match self.way.method.matter() {
+            Matter::Weighed(weighing) => {
+                cams(weighing, |activation| self.frozen.tail(activation), self.plain.activation(x), pairs)
+            }
+            Matter::Activation => shared(eigen_cams(self.plain.activation(x).spatial)),
+            Matter::Attention => {
+                let layers = attention(&self.plain, x);
+                shared(grids(rollout(layers, self.way.fusion, self.way.discard)))
+            }
+            Matter::AttentionGradient => pairs.chunks(ATTENDED).flat_map(|pairs| self.relevance(&x, pairs)).collect(),
+        }
+    }
+
+    fn relevance(&self, x: &Tensor<4>, pairs: &[(usize, usize)]) -> Vec<Map> {
+        let layers = differentiated(&self.frozen, x.clone().select(0, rows(pairs, &x.device())), pairs);
+        grids(match self.way.method {
+            Method::GradientRollout => gradient_rollout(layers, self.way.discard),
+            _ => chefer(layers),
+        })
+    }
+}
+
+/// The attention of every layer, `[n, heads, tokens, tokens]` each.
+pub(super) fn attention(network: &Network, x: Tensor<4>) -> Vec<Tensor<4>> {
+    let mut layers = Vec::new();
+    let see = &mut |_, attention: Tensor<4>| {
+        layers.push(attention.clone());
+        attention
+    };
+    network.attended(x, see).expect("methods that follow attention are refused where there is none");
+    layers
+}
+
+/// The attention of every layer and the gradient of each pair's logit on it; `x` holds the photograph of each pair, on a
+/// plain device, the network is on an autodiff one.
+pub(super) fn differentiated(network: &Network, x: Tensor<4>, pairs: &[(usize, usize)]) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    let see = &mut |_, attention: Tensor<4>| {
+        // An attention that comes of others is no leaf; a zero added to it is, and has its gradient.
+        let leaf = attention.zeros_like().require_grad();
+        layers.push((attention.clone().inner(), leaf.clone()));
+        attention + leaf
+    };
+    let logits = network.attended(Tensor::from_inner(x), see);
+    let logits = logits.expect("methods that follow attention are refused where there is none");
+    let gradients = wanted(&logits, pairs).backward();
+    let layer = |(attention, leaf): (Tensor<4>, Tensor<4>)| Layer {
+        attention,
+        gradient: leaf.grad(&gradients).expect("the logits depend on every layer's attention"),
+    };
+    layers.into_iter().map(layer).collect()
+}
+
+/// The patches of square photographs as maps.
+fn grids(rows: Vec<Vec<f32>>) -> Vec<Map> {
+    let map = |values: Vec<f32>| {
+        let side = values.len().isqrt();
+        Map::scaled(side, side, values)
+    };
+    rows.into_iter().map(map).collect()
 }

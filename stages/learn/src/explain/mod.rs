@@ -1,35 +1,47 @@
 //! The kind `explain`: [`EXPLAIN`] shows where on a photograph the network sees what speaks for a label.
 
+mod cam;
 mod choice;
-mod gradcam;
+mod eigen;
+mod faithfulness;
 mod lesions;
 mod look;
+mod map;
+mod method;
 mod panel;
+mod rollout;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use choice::labels;
-pub(crate) use look::{Look, Method, Sight};
+pub(crate) use look::{Look, Sight};
+pub(crate) use method::Way;
 pub(crate) use panel::{View, panel};
 
 use crate::batches::Photos;
 use crate::infer::Trained;
 use crate::words::counted;
 use crate::{NETWORK, device};
-use lesions::{Overlap, overlap, summary};
+use faithfulness::Trial;
+use lesions::{Overlap, overlap};
+use method::Method;
 use plantpipe_pixels::{encode_grey_png, encode_png};
-use plantpipe_stage::format::{CamMap, CamPanel, Cams, JsonFormat, MapPer, ShardReader, Split};
+use plantpipe_stage::format::{Areas, CamMap, CamPanel, Cams, Faithfulness, JsonFormat, MapPer, ShardReader, Split};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
     code,
 };
 use rayon::prelude::*;
+use rollout::Fusion;
 use serde::Deserialize;
 use std::path::Path;
 
-/// Class activation maps of some photographs, one a label that is true or answered, and how well they meet the lesions.
+/// Maps of some photographs, one a label that is true or answered; how well they meet the lesions, and whether the answers
+/// hang on what they mark.
 pub const EXPLAIN: Kind = Kind {
     name: "explain",
-    doc: "maps where a trained model sees each label on some photographs (Grad-CAM)",
+    doc: "maps where a trained model sees each label on some photographs",
     inputs: &[
         InputSpec { name: "model", doc: "the model to explain", format: "model", arity: Arity::One, reads: Reads::All },
         InputSpec {
@@ -67,9 +79,30 @@ pub const EXPLAIN: Kind = Kind {
         },
         ParamSpec {
             name: "method",
-            doc: "how a map is made; grad-cam: Selvaraju et al. 2017, at the last spatial activation",
-            ty: ParamType::Choice(&["grad-cam"]),
-            default: Some("\"grad-cam\""),
+            doc: "how a map is made. auto: grad-cam, of a vision transformer chefer. At the last spatial activation: \
+                  grad-cam, grad-cam++, layer-cam, hires-cam, and eigen-cam, which knows no labels. Through the \
+                  attention of a vision transformer: gradient-rollout, chefer, and rollout, which knows no labels",
+            ty: ParamType::Choice(Method::NAMES),
+            default: Some("\"auto\""),
+        },
+        ParamSpec {
+            name: "fusion",
+            doc: "how rollout makes one matrix of a layer's heads",
+            ty: ParamType::Choice(&["mean", "max", "min"]),
+            default: Some("\"mean\""),
+        },
+        ParamSpec {
+            name: "discard",
+            doc: "the share of each layer's attention, the smallest first, that rollout and gradient-rollout set to zero",
+            ty: ParamType::Float { min: 0.0, max: 1.0 },
+            default: Some("0.0"),
+        },
+        ParamSpec {
+            name: "faithfulness_steps",
+            doc: "deletion and insertion: in how many steps a map's pixels are taken away and given back, each a look at \
+                  6 pictures a map; 0: not measured",
+            ty: ParamType::Int { min: 0, max: 1000 },
+            default: Some("0"),
         },
         ParamSpec {
             name: "threshold",
@@ -84,15 +117,34 @@ pub const EXPLAIN: Kind = Kind {
             default: Some("32"),
         },
     ],
-    code: &[&NETWORK, &EXPLANATION, &sources::SHARDS, &plantpipe_pixels::CODE, &plantpipe_pixels::DRAWING],
+    code: &[
+        &NETWORK,
+        &EXPLANATION,
+        &sources::SHARDS,
+        &plantpipe_pixels::CODE,
+        &plantpipe_pixels::BLUR,
+        &plantpipe_pixels::DRAWING,
+    ],
     crates: DRAWN_CRATES,
     uses: Uses { device: true, ..Uses::NOTHING },
     run,
 };
 
 /// What maps and panels depend on.
-pub(crate) const EXPLANATION: Code =
-    code!("learn/explain", "mod.rs", "choice.rs", "gradcam.rs", "lesions.rs", "look.rs", "panel.rs");
+pub(crate) const EXPLANATION: Code = code!(
+    "learn/explain",
+    "mod.rs",
+    "cam.rs",
+    "choice.rs",
+    "eigen.rs",
+    "faithfulness.rs",
+    "lesions.rs",
+    "look.rs",
+    "map.rs",
+    "method.rs",
+    "panel.rs",
+    "rollout.rs"
+);
 
 /// The crates of every kind here, and those that panels are drawn with.
 pub(crate) const DRAWN_CRATES: &[&str] = &[
@@ -124,45 +176,93 @@ const MAPS: &str = "maps";
 pub(crate) struct Params {
     split: Split,
     images: usize,
-    method: Method,
+    method: String,
+    fusion: Fusion,
+    discard: f64,
+    faithfulness_steps: usize,
     threshold: f64,
     batch: usize,
 }
 
-/// Fails of an unreadable model, shards or mask, labels that differ between them, or a split without a photograph.
+/// Fails of an unreadable model, shards or mask, labels that differ between them, a split without a photograph, or a
+/// method that does not go with the model.
 fn run(ctx: &Context) -> Result<()> {
     let params: Params = ctx.params()?;
     let device = device::open(ctx.device())?;
     let model = Trained::open(&ctx.input("model").path, &device.clone().autodiff())?;
+    let way = Way::of(&params.method, params.fusion, params.discard, model.arch)?;
     let photos = chosen(&ctx.input("shards").path, &params)?;
     model.check(ctx, &photos)?;
 
-    let seen = look(ctx, &Look { model: &model, device: &device, method: params.method }, &photos, &params)?;
+    let look = Look { model: &model, device: &device, way };
+    let seen = see(ctx, &look, &photos, &params)?;
     let folder = ctx.output("cams")?;
     for name in [PANELS, MAPS] {
         std::fs::create_dir_all(folder.join(name)).io("make", folder.join(name))?;
     }
     let masks = ctx.optional("masks").map(|artifact| artifact.path.as_path());
-    let artist = Artist { photos: &photos, params: &params, masks, folder: &folder };
-    let panels = (0..photos.len()).into_par_iter().map(|at| artist.draw(at, &seen[at])).collect::<Result<Vec<_>>>()?;
-    let maps = panels.iter().map(|panel| panel.maps.len()).sum();
-    let (photographs, maps) = (counted(panels.len(), "photograph"), counted(maps, "map"));
-    let (method, layer) = (params.method.title(), model.arch.cam_layer());
-    ctx.note(format!("{method} at {layer}: {maps} of {photographs} of {}", params.split));
-    let lesions = masks.and_then(|_| summary(panels.iter().flat_map(|panel| &panel.maps)));
-    if masks.is_some() && lesions.is_none() {
+    let artist = Artist { photos: &photos, params: &params, method: way.method, masks, folder: &folder };
+    let mut panels =
+        (0..photos.len()).into_par_iter().map(|at| artist.draw(at, &seen[at])).collect::<Result<Vec<_>>>()?;
+    let faithfulness = attempt(ctx, &look, &photos, &params, &seen, &mut panels)?;
+    let cams = Cams {
+        schema: Cams::SCHEMA,
+        method: way.method.title().to_owned(),
+        layer: way.method.layer(model.arch).to_owned(),
+        map_per: way.method.map_per(),
+        lesions: masks.and_then(|_| lesions::summary(panels.iter().flat_map(|panel| &panel.maps))),
+        panels,
+        faithfulness,
+    };
+    tell(ctx, &cams, params.split);
+    if masks.is_some() && cams.lesions.is_none() {
         ctx.note("no map has a lesion mask: the masks are of other photographs or labels");
     }
-    Cams {
-        schema: Cams::SCHEMA,
-        method: method.to_owned(),
-        layer: layer.to_owned(),
-        map_per: MapPer::Label,
-        panels,
-        lesions,
-        faithfulness: None,
+    cams.write(&folder)
+}
+
+/// What was made, in a note, and how faithful it is, in another.
+fn tell(ctx: &Context, cams: &Cams, split: Split) {
+    let maps = cams.panels.iter().map(|panel| panel.maps.len()).sum();
+    let (photographs, maps) = (counted(cams.panels.len(), "photograph"), counted(maps, "map"));
+    let shared = match cams.map_per {
+        MapPer::Label => "",
+        MapPer::Photograph => ", the same for every label of a photograph",
+    };
+    ctx.note(format!("{} at {}: {maps} of {photographs} of {split}{shared}", cams.method, cams.layer));
+    if let Some(Faithfulness { deletion, insertion, .. }) = &cams.faithfulness {
+        let areas = |areas: &Areas| {
+            format!("{:.3} (a random map {:.3}, a centred one {:.3})", areas.map, areas.random, areas.centred)
+        };
+        ctx.note(format!(
+            "deletion AUC {}, lower is better; insertion AUC {}, higher is better",
+            areas(&deletion.mean),
+            areas(&insertion.mean)
+        ));
     }
-    .write(&folder)
+}
+
+/// Measures the faithfulness of every map, where that is wanted, and writes it beside the map.
+fn attempt(
+    ctx: &Context,
+    look: &Look,
+    photos: &Photos,
+    params: &Params,
+    seen: &[Vec<Sight>],
+    panels: &mut [CamPanel],
+) -> Result<Option<Faithfulness>> {
+    let steps = params.faithfulness_steps;
+    if steps == 0 {
+        return Ok(None);
+    }
+    for (at, (sights, panel)) in seen.iter().zip(&mut *panels).enumerate() {
+        ctx.progress(at, seen.len(), "photographs tested");
+        let trial = Trial::new(look, &photos.images[at], photos.name(at), steps, params.batch)?;
+        for (sight, map) in sights.iter().zip(&mut panel.maps) {
+            map.faithfulness = Some(trial.of(sight)?);
+        }
+    }
+    Ok(faithfulness::summary(panels, steps))
 }
 
 /// The photographs to explain, decoded.
@@ -180,7 +280,7 @@ fn chosen(shards: &Path, params: &Params) -> Result<Photos> {
 }
 
 /// What the network sees of each photograph for each label that [`labels`] shows, the most probable first.
-fn look(ctx: &Context, look: &Look, photos: &Photos, params: &Params) -> Result<Vec<Vec<Sight>>> {
+fn see(ctx: &Context, look: &Look, photos: &Photos, params: &Params) -> Result<Vec<Vec<Sight>>> {
     let batches = look.batches(&photos.images, params.batch);
     // Each photograph goes through the network twice: by the very path of `predict`, then for its activation.
     let (total, passes) = (photos.len(), 2 * photos.len());
@@ -195,6 +295,7 @@ fn look(ctx: &Context, look: &Look, photos: &Photos, params: &Params) -> Result<
 struct Artist<'a> {
     photos: &'a Photos,
     params: &'a Params,
+    method: Method,
     masks: Option<&'a Path>,
     folder: &'a Path,
 }
@@ -227,7 +328,7 @@ impl Artist<'_> {
         let carried = self.photos.labels.iter().zip(&sample.targets).filter(|(_, on)| **on == 1);
         let truth: Vec<String> = carried.map(|(name, _)| name.clone()).collect();
         let file = format!("{PANELS}/{}.png", sample.id);
-        let picture = panel(photo, &sample.id, Some(&truth), self.params.method.title(), &views);
+        let picture = panel(photo, &sample.id, Some(&truth), self.method, &views);
         self.write(&file, &encode_png(&picture)?)?;
         Ok(CamPanel { image: sample.id.clone(), split: sample.split, truth, file, maps })
     }

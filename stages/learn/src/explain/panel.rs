@@ -1,10 +1,12 @@
 //! The picture people look at: [`panel`] sets a photograph beside its maps, one [`View`] a label.
 
-use super::gradcam::Map;
 use super::lesions::Overlap;
 use super::look::Sight;
+use super::map::Map;
+use super::method::Method;
 use plantpipe_pixels::palette::turbo;
 use plantpipe_pixels::{Rgb, RgbImage, overlay, resize, text};
+use plantpipe_stage::format::MapPer;
 
 /// One map with what its caption says.
 pub(crate) struct View<'a> {
@@ -61,8 +63,8 @@ const GAP: u32 = 12;
 /// Height of the lines above and below the tiles.
 const TITLE: u32 = 28;
 const CAPTION: u32 = 46;
-/// Height of the line about lesions, where there is one.
-const LESIONS: u32 = 20;
+/// Height of the line about lesions, or about a map that all labels share, where there is one.
+const REMARK: u32 = 20;
 const LETTERS: f32 = 19.0;
 const SMALL: f32 = 16.0;
 const INK: [u8; 3] = [20; 3];
@@ -71,14 +73,15 @@ const GREY: [u8; 3] = [80; 3];
 const ALPHA: f32 = 0.5;
 
 /// The photograph under its id and true labels (where these are known), then an overlay a view with its label,
-/// probability and verdict; under the photograph the scale of the colours. Where lesions were measured, each view says
-/// so.
-pub(crate) fn panel(photo: &RgbImage, id: &str, truth: Option<&[String]>, method: &str, views: &[View]) -> RgbImage {
+/// probability and verdict; under the photograph the method and the scale of the colours. Where lesions were measured,
+/// each view says so.
+pub(crate) fn panel(photo: &RgbImage, id: &str, truth: Option<&[String]>, method: Method, views: &[View]) -> RgbImage {
     let (width, height) = tile_size(photo);
     let column = width.max(TILE * 3 / 4) + GAP;
     let columns = views.len() as u32 + 1;
-    let lesions = if views.iter().any(|view| view.lesions().is_some()) { LESIONS } else { 0 };
-    let size = (2 * MARGIN + columns * column - GAP, 2 * MARGIN + TITLE + height + CAPTION + lesions);
+    let shared = method.map_per() == MapPer::Photograph;
+    let remark = if shared || views.iter().any(|view| view.lesions().is_some()) { REMARK } else { 0 };
+    let size = (2 * MARGIN + columns * column - GAP, 2 * MARGIN + TITLE + height + CAPTION + remark);
     let mut canvas = RgbImage::from_pixel(size.0, size.1, Rgb([255; 3]));
 
     let top = MARGIN + TITLE;
@@ -86,8 +89,12 @@ pub(crate) fn panel(photo: &RgbImage, id: &str, truth: Option<&[String]>, method
     let room = (column - GAP) as f32;
     title(&mut canvas, id, truth);
     paste(&mut canvas, &resize(photo, width, height), MARGIN, top);
-    text::draw(&mut canvas, MARGIN as i32, below, LETTERS, INK, &format!("photograph, {method}"));
+    text::draw(&mut canvas, MARGIN as i32, below, LETTERS, INK, &text::fit(LETTERS, method.title(), room));
     scale(&mut canvas, MARGIN, below as u32 + 22, room as u32);
+    if shared {
+        let words = text::fit(SMALL, "one map for every label", room);
+        text::draw(&mut canvas, MARGIN as i32, below + 42, SMALL, GREY, &words);
+    }
     for (number, view) in views.iter().enumerate() {
         let left = MARGIN + (number as u32 + 1) * column;
         let mixed = overlay(photo, &view.map.values, ALPHA);
@@ -153,7 +160,7 @@ mod tests {
     fn a_panel_has_a_tile_for_the_photograph_and_each_view_in_its_proportions() {
         let photo = RgbImage::from_pixel(8, 4, Rgb([0, 0, 200]));
         let views = [view(Some(true), true, vec![0.0; 32]), view(Some(false), true, vec![1.0; 32])];
-        let picture = panel(&photo, "a", Some(&["rust".to_owned()]), "Grad-CAM", &views);
+        let picture = panel(&photo, "a", Some(&["rust".to_owned()]), Method::GradCam, &views);
         // Tiles of 256 x 128: 2 x 16 + 3 x 256 + 2 x 12 wide, 2 x 16 + 28 + 128 + 46 high.
         assert_eq!(picture.dimensions(), (824, 234));
         let middle = |number: u32| picture.get_pixel(16 + number * 268 + 128, 44 + 64).0;
@@ -181,6 +188,13 @@ mod tests {
         assert_eq!(measured.lesions().expect("measured"), "31% on lesions, which cover 4%");
         let photo = RgbImage::new(8, 4);
         // A line of 20 more than without.
-        assert_eq!(panel(&photo, "a", None, "Grad-CAM", &[measured]).height(), 254);
+        assert_eq!(panel(&photo, "a", None, Method::GradCam, &[measured]).height(), 254);
+    }
+
+    #[test]
+    fn a_method_that_knows_no_labels_has_a_line_that_says_so() {
+        let height =
+            |method| panel(&RgbImage::new(8, 4), "a", None, method, &[view(None, true, vec![1.0; 32])]).height();
+        assert_eq!((height(Method::Chefer), height(Method::Rollout)), (234, 254));
     }
 }

@@ -93,12 +93,16 @@ impl Arch {
     }
 
     /// Side of the input its published weights were trained for, pixels.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked for by predictions from a checkpoint as it is"))]
     pub(crate) fn published_size(self) -> u32 {
         match self {
             Self::DinoV2Small => 518,
             _ => 224,
         }
+    }
+
+    /// Whether it has attention to follow.
+    pub(crate) fn has_attention(self) -> bool {
+        matches!(self.family(), Family::Vit(_))
     }
 
     /// The layer that class activation maps look at, by its published name.
@@ -133,7 +137,6 @@ impl Arch {
     /// How deep a tensor lies, by its published name, as timm's `group_matcher` counts for layer-wise learning rates:
     /// 0 is the stem (a `ViT`'s patch, position and class embeddings), then one for each block in the order of the
     /// forward pass (the norm or convolution after the last block counts to it), and `depths() - 1` is the head.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked for by training"))]
     pub(crate) fn depth_of(self, tensor: &str) -> usize {
         let mut words = tensor.split('.');
         let first = words.next().unwrap_or_default();

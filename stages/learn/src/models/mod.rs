@@ -83,7 +83,6 @@ impl Network {
     /// To have the gradient of an attention, give back `attention + leaf` where `leaf` is a zero tensor of its shape
     /// that requires one (on an autodiff device): an attention itself is no leaf, and cannot be asked. On a network
     /// whose parameters don't require gradients (`no_grad`) the backward pass then computes those of the leaves alone.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked for by rollouts"))]
     pub(crate) fn attended(&self, x: Tensor<4>, see: See) -> Option<Tensor<2>> {
         match self {
             Self::Vit(network) => Some(self.head(network.pooled_seen(x, Phase::Eval, see), None)),
@@ -109,4 +108,11 @@ impl Network {
 fn mean(activation: Tensor<4>) -> Tensor<2> {
     let [n, width, h, w] = activation.dims();
     activation.reshape([n, width, h * w]).mean_dim(2).reshape([n, width])
+}
+
+/// A transformer with three blocks of three heads, for photographs of 32 px in patches of 8: what fixtures are made of.
+#[cfg(test)]
+pub(crate) fn small_vit(labels: usize, device: &burn::tensor::Device) -> Network {
+    let shape = vit::VitShape { patch: 8, width: 12, depth: 3, heads: 3, layer_scale: None };
+    Network::Vit(Vit::new(&mut init::Init::new(1, device), &shape, labels, 32))
 }

@@ -11,7 +11,8 @@ use burn::tensor::module::batch_norm_train;
 /// Which statistics normalise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// The batch's own; the running ones move towards them.
+    /// The batch's own; the running ones move towards them. A frozen norm (its weight requires no gradient) is in
+    /// evaluation all the same.
     Train,
     /// The running ones, unchanged.
     Eval,
@@ -47,8 +48,8 @@ impl BatchNorm2d {
     /// `[n, channels, h, w]`, same shape out.
     pub(crate) fn forward(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
         match phase {
-            Phase::Train => self.train(x),
-            Phase::Eval => self.eval(x),
+            Phase::Train if self.weight.is_require_grad() => self.train(x),
+            Phase::Train | Phase::Eval => self.eval(x),
         }
     }
 
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn running_statistics_move_a_tenth_of_the_way_to_mean_and_unbiased_variance() {
-        let device = Device::flex();
+        let device = Device::flex().autodiff();
         let mut norm = BatchNorm2d::new(&Init::new(0, &device), 1, 1e-5);
         norm.forward(batch(&device), Phase::Train);
         // 0.9 * 0 + 0.1 * 3 = 0.3; 0.9 * 1 + 0.1 * 14 / 3 = 1.366667.
@@ -130,8 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn a_frozen_norm_evaluates_in_training_too() {
+        let device = Device::flex().autodiff();
+        let mut norm = BatchNorm2d::new(&Init::new(0, &device), 1, 1.0);
+        norm.weight = norm.weight.set_require_grad(false);
+        norm.running_var = Param::from_tensor(Tensor::from_floats([3.0], &device)).set_require_grad(false);
+        close(&values(norm.forward(batch(&device), Phase::Train)), &[0.5, 1.0, 1.5, 3.0]);
+        close(&values(norm.running_mean.val()), &[0.0]);
+        close(&values(norm.running_var.val()), &[3.0]);
+    }
+
+    #[test]
     fn a_kept_copy_does_not_follow_later_training() {
-        let device = Device::flex();
+        let device = Device::flex().autodiff();
         let mut norm = BatchNorm2d::new(&Init::new(0, &device), 1, 1e-5);
         let kept = norm.clone();
         norm.forward(batch(&device), Phase::Train);

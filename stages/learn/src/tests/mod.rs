@@ -2,7 +2,11 @@
 
 mod ask;
 mod explain;
+mod features;
+mod losses;
 mod networks;
+mod options;
+mod probe;
 mod published;
 pub(crate) mod timm;
 mod training;
@@ -22,6 +26,8 @@ fn the_params_of_every_kind_read_their_defaults() {
             "predict" => serde_json::from_value::<crate::predict::Params>(read).map(drop),
             "explain" => serde_json::from_value::<crate::explain::Params>(read).map(drop),
             "ask" => serde_json::from_value::<crate::AskParams>(read).map(drop),
+            "embed" => serde_json::from_value::<crate::embed::Params>(read).map(drop),
+            "probe" => serde_json::from_value::<crate::probe::Params>(read).map(drop),
             other => panic!("no params struct is known for the kind `{other}`"),
         };
         result.unwrap_or_else(|error| panic!("{}: {error}", kind.name));
@@ -35,7 +41,8 @@ fn every_source_file_counts_for_some_kind() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in below(&source) {
         let name = file.strip_prefix(&source).expect("below src").display().to_string();
-        if name != "lib.rs" && !name.starts_with("tests") {
+        let is_test = name.starts_with("tests") || name.ends_with("tests.rs");
+        if name != "lib.rs" && !is_test {
             let text = std::fs::read_to_string(&file).expect("reads");
             assert!(listed.contains(text.as_str()), "no kind lists {name}");
         }

@@ -2,9 +2,11 @@
 //! gives the same bytes for the same weights.
 
 mod file;
-mod names;
+mod rename;
 mod pos_embed;
 pub(crate) mod walk;
+
+pub(crate) use walk::{is_learnable, names};
 
 use crate::models::{Arch, Network};
 use file::Stored;
@@ -46,7 +48,7 @@ impl Checkpoint {
         let tensors = file::read(path)?;
         Ok(Self {
             path: path.to_owned(),
-            tensors: tensors.into_iter().map(|(name, t)| (names::timm(&name), t)).collect(),
+            tensors: tensors.into_iter().map(|(name, t)| (rename::timm(&name), t)).collect(),
         })
     }
 
@@ -126,7 +128,7 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf> {
 
 /// The learnable parameters, counted.
 pub(crate) fn parameters(network: &Network) -> u64 {
-    let learnable = shapes(network).into_iter().filter(|(name, _)| walk::is_learnable(name));
+    let learnable = shapes(network).into_iter().filter(|(name, _)| is_learnable(name));
     learnable.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
 }
 

@@ -12,6 +12,13 @@ pub(crate) fn tensors(network: &Network) -> BTreeMap<String, (Vec<usize>, Vec<f3
     collector.tensors
 }
 
+/// The names of its tensors, the running statistics too, in the order in which the network visits them.
+pub(crate) fn names(network: &Network) -> Vec<String> {
+    let mut names = Names::default();
+    network.visit(&mut names);
+    names.names
+}
+
 pub(crate) fn shapes(network: &Network) -> BTreeMap<String, Vec<usize>> {
     let mut shapes = Shapes::default();
     network.visit(&mut shapes);
@@ -24,7 +31,7 @@ pub(crate) fn put(network: Network, values: BTreeMap<String, Vec<f32>>) -> Netwo
 }
 
 /// Running statistics are state, not parameters.
-pub(super) fn is_learnable(name: &str) -> bool {
+pub(crate) fn is_learnable(name: &str) -> bool {
     !name.ends_with(".running_mean") && !name.ends_with(".running_var")
 }
 
@@ -67,6 +74,24 @@ impl ModuleVisitor for Collector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let values = param.val().into_data().try_to_vec().expect("weights are f32");
         self.tensors.insert(self.place.name(), (param.dims().to_vec(), values));
+    }
+}
+
+#[derive(Default)]
+struct Names {
+    place: Place,
+    names: Vec<String>,
+}
+
+impl ModuleVisitor for Names {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.place.enter(name, container_type);
+    }
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        self.place.exit(container_type);
+    }
+    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
+        self.names.push(self.place.name());
     }
 }
 

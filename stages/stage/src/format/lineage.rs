@@ -17,6 +17,18 @@ pub struct Lineage {
     pub ancestors: Vec<Ancestor>,
 }
 
+impl Lineage {
+    /// The source or stage that an artifact called `stage` or `stage.output` comes from; the artifact's own name where
+    /// there is none. (Names can hold dots: the longest that fits is meant.)
+    #[must_use]
+    pub fn owner<'a>(&'a self, artifact: &'a str) -> &'a str {
+        let owns =
+            |name: &str| artifact.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let owners = self.ancestors.iter().map(|ancestor| ancestor.name.as_str()).filter(|name| owns(name));
+        owners.max_by_key(|name| name.len()).unwrap_or(artifact)
+    }
+}
+
 /// A source or a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +39,8 @@ pub struct Ancestor {
     /// None for a source.
     pub kind: Option<String>,
     pub params: BTreeMap<String, serde_json::Value>,
+    /// Its seed, where its results depend on one.
+    pub seed: Option<u64>,
     /// Input name -> where it comes from.
     pub inputs: BTreeMap<String, Vec<Edge>>,
     /// Output name -> digest (hex); a source has one, named `""`; the stage that asks has none yet.
@@ -43,4 +57,34 @@ pub struct Ancestor {
 pub struct Edge {
     pub from: String,
     pub output: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ancestor, Lineage};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn an_artifact_belongs_to_the_longest_name_that_it_begins_with() {
+        let ancestor = |name: &str| Ancestor {
+            name: name.into(),
+            group: None,
+            kind: None,
+            params: BTreeMap::new(),
+            seed: None,
+            inputs: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            device: None,
+            crates: BTreeMap::new(),
+        };
+        let lineage = Lineage {
+            pipeline: "p".into(),
+            profile: None,
+            seed: 1,
+            version: "0".into(),
+            ancestors: ["train@0", "train@0.5", "dataset"].map(ancestor).to_vec(),
+        };
+        let owners = ["train@0.5", "train@0.5.model", "dataset.masks", "datasets"].map(|name| lineage.owner(name));
+        assert_eq!(owners, ["train@0.5", "train@0.5", "dataset", "datasets"]);
+    }
 }

@@ -12,17 +12,24 @@
 //! | `shards` | `<split>-NNN.tar`, `index.json` | [`ShardIndex`] |
 //! | `weights` | a `.safetensors` file | |
 //! | `model` | `model.safetensors`, `model.json`, `history.csv` | [`ModelCard`], [`Epoch`] |
+//! | `features` | `<id>.npy`, `features.json` | [`FeaturesCard`] |
+//! | `head` | `head.safetensors`, `head.json`, `history.csv` | [`HeadCard`], [`Epoch`] |
 //! | `predictions` | `predictions.csv` | [`Predictions`] |
 //! | `evaluation` | `evaluation.json` | [`Evaluation`] |
+//! | `decision` | `decision.json` | [`DecisionRule`] |
+//! | `comparison` | `comparison.json` | [`Comparison`] |
 //! | `cams` | `cams.json`, `panels/*.png`, `maps/*.png` | [`Cams`] |
 //! | `report` | `report.md` and pictures | |
 
 mod analysis;
 mod answers;
 mod cams;
+mod comparison;
 mod dataset;
+mod decision;
 mod duplicates;
 mod evaluation;
+mod features;
 mod fingerprint;
 mod images;
 mod lineage;
@@ -37,9 +44,17 @@ mod table;
 pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
 pub use answers::{Answer, Answers};
 pub use cams::{AreaSummary, Areas, CamMap, CamPanel, Cams, Faithfulness, LesionSummary, MapFaithfulness, MapPer};
+pub use comparison::{ComparedModel, Comparison, PairComparison, SeedGroup, SplitComparison, Spread};
 pub use dataset::{DatasetCard, LabelRow, LabelTable, Split, image_id, label_name, mask_file};
+pub use decision::DecisionRule;
 pub use duplicates::{DuplicateGroup, DuplicateImage, Duplicates};
-pub use evaluation::{Baseline, Evaluation, Interval, LabelEvaluation, SplitEvaluation};
+pub use evaluation::{
+    Averages, Baseline, Calibration, CurvePoint, Decisions, Evaluation, Fitted, Interval, LabelDecisions, LabelIssue,
+    LabelRanking, Objective, Ranking, ReliabilityBin, SplitEvaluation, WorstImage,
+};
+pub use features::{
+    Backbone, FeaturesCard, FeaturesSample, HEAD_WEIGHTS, HeadCard, features_bytes, features_file, read_features,
+};
 pub use fingerprint::fingerprint;
 pub use images::{Fit, ImagesCard};
 pub use lineage::{Ancestor, Edge, Lineage};

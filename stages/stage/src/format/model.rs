@@ -57,10 +57,12 @@ pub struct Preprocessing {
 pub struct Epoch {
     /// From 1.
     pub epoch: u64,
-    /// Learning rate of its last step.
+    /// Learning rate of its last step, of the head.
     pub lr: f64,
-    /// Mean over the epoch's samples, augmented, network in train mode.
+    /// The loss trained with: the mean over the epoch's samples, augmented, network in train mode.
     pub train_loss: f64,
+    /// Plain binary cross-entropy, whatever the loss trained with. This and what follows are of the network that may be
+    /// kept: where there is a moving average, of that.
     pub val_loss: f64,
     pub val_exact_match: f64,
     pub val_macro_f1: f64,

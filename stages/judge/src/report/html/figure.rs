@@ -1,8 +1,8 @@
-//! Pictures as HTML, embedded in the page: [`figure`] with its caption, [`image`] alone.
+//! Pictures as HTML, embedded in the page: [`figure`] with its caption, [`gallery`] of small ones, [`image`] alone.
 
-use super::inline::escape;
+use super::inline::{escape, html};
 use super::svg;
-use crate::report::document::Picture;
+use crate::report::document::{Picture, Thumbnail};
 use crate::report::folder::Folder;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,19 @@ pub(super) fn figure(picture: &Picture, folder: &Folder) -> Result<String> {
         "<figure>\n<div class=\"scroll\">{}</div>\n<figcaption>{caption}</figcaption>\n</figure>\n",
         image(&picture.link, &picture.caption, folder)?
     ))
+}
+
+/// Small pictures side by side, each with its caption.
+pub(super) fn gallery(pictures: &[Thumbnail], folder: &Folder) -> Result<String> {
+    let mut written = String::from("<ul class=\"gallery\">\n");
+    for picture in pictures {
+        written.push_str(&format!(
+            "<li><figure>{}<figcaption>{}</figcaption></figure></li>\n",
+            image(&picture.link, &picture.alt, folder)?,
+            html(&picture.caption)
+        ));
+    }
+    Ok(written + "</ul>\n")
 }
 
 /// A picture, with its text alternative: a plain SVG as a part of the page, whatever else as data.

@@ -1,16 +1,27 @@
-//! Inline markdown as HTML: [`html()`] and [`plain()`]; nothing but emphasis and code is known, all else is words.
+//! Inline markdown as HTML: [`html()`] and [`plain()`]; nothing but emphasis, code and a link to `run.md` is known,
+//! all else is words.
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+
+/// The page with times and machine, which the engine puts beside the report: the only one that words may lead to.
+pub(in crate::report) const BESIDE: &str = "run.md";
 
 /// Words of a document as HTML.
 pub(super) fn html(words: &str) -> String {
     let mut written = String::new();
+    let mut linked = false;
     for event in events(words) {
         match event {
             Event::Start(Tag::Strong) => written.push_str("<strong>"),
             Event::End(TagEnd::Strong) => written.push_str("</strong>"),
             Event::Start(Tag::Emphasis) => written.push_str("<em>"),
             Event::End(TagEnd::Emphasis) => written.push_str("</em>"),
+            // A name cannot make a link: its brackets are escaped. Ours lead to what lies beside the page.
+            Event::Start(Tag::Link { dest_url, .. }) if dest_url.as_ref() == BESIDE => {
+                linked = true;
+                written.push_str(&format!("<a href=\"{BESIDE}\">"));
+            }
+            Event::End(TagEnd::Link) if std::mem::take(&mut linked) => written.push_str("</a>"),
             Event::Code(code) => written.push_str(&format!("<code>{}</code>", escape(&code))),
             Event::Text(text) | Event::InlineHtml(text) => written.push_str(&escape(&text)),
             _ => {}
@@ -59,6 +70,8 @@ mod tests {
     fn emphasis_and_code_become_elements() {
         assert_eq!(html("**a** *b* `c<d` e"), "<strong>a</strong> <em>b</em> <code>c&lt;d</code> e");
         assert_eq!(plain("**a** *b* `c<d` e"), "a b c<d e");
+        assert_eq!(html("see [run.md](run.md)"), "see <a href=\"run.md\">run.md</a>");
+        assert_eq!(html("see [it](other.md)"), "see it");
     }
 
     #[test]

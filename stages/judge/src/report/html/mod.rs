@@ -71,6 +71,7 @@ fn blocks(blocks: &[Block], folder: &Folder, ids: &mut Ids) -> Result<(String, V
             Block::Picture(picture) => figure::figure(picture, folder)?,
             Block::Graph(shown) => graph::graph(shown),
             Block::Panels(shown) => panels::panels(shown, folder)?,
+            Block::Gallery(shown) => figure::gallery(shown, folder)?,
         };
         written.push_str(&piece);
     }

@@ -75,9 +75,10 @@ for (const viewer of document.querySelectorAll(".viewer")) {
   let fitting = panels;
   let shown = 0;
   let all = false;
-  const fits = ({ model, photograph, labels, misses, alarms }) => {
+  const fits = ({ model, method, photograph, labels, misses, alarms }) => {
     const chosen = Object.fromEntries(selects.map((select) => [select.name, select.value]));
     if (chosen.model && chosen.model !== model) return false;
+    if (chosen.method && chosen.method !== method) return false;
     if (chosen.photograph && chosen.photograph !== photograph) return false;
     const label = chosen.label;
     if (label && !labels.includes(label)) return false;

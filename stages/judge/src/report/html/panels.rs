@@ -15,6 +15,7 @@ pub(super) fn panels(panels: &[Panel], folder: &Folder) -> Result<String> {
     for panel in panels {
         let facts = json!({
             "model": panel.model,
+            "method": panel.method,
             "photograph": panel.photograph,
             "labels": panel.labels,
             "misses": panel.misses,
@@ -34,10 +35,16 @@ pub(super) fn panels(panels: &[Panel], folder: &Folder) -> Result<String> {
 fn controls(panels: &[Panel]) -> String {
     let labels = choices(panels.iter().flat_map(|panel| &panel.labels));
     let models = choices(panels.iter().map(|panel| &panel.model));
+    let methods = choices(panels.iter().map(|panel| &panel.method));
     let photographs = choices(panels.iter().map(|panel| &panel.photograph));
     let mut fields = String::new();
     if models.len() > 1 {
         fields.push_str(&select("model", "Model", "every model", &models));
+    }
+    if methods.len() > 1 {
+        fields.push_str(&select("method", "Method", "every method", &methods));
+    }
+    if models.len() > 1 || methods.len() > 1 {
         fields.push_str(&select("photograph", "Photograph", "every photograph", &photographs));
     }
     fields.push_str(&select("label", "Label", "every label", &labels));

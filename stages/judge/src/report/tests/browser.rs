@@ -84,6 +84,22 @@ fn the_viewer_steps_and_chooses() {
 }
 
 #[test]
+fn the_viewer_chooses_by_method_and_photograph() {
+    let mut world = World::new();
+    world.add_model("train", 0.7);
+    world.add_cams("train", 2, None);
+    world.add_cams_as("rollout", "train", 2, None);
+    world.change_cams("rollout", |cams| cams.method = "attention rollout".into());
+    let script = "
+        document.querySelector('.every').click(); tell(shown());
+        choose('method', 'attention rollout'); tell(shown());
+        choose('photograph', 'leaf1'); tell(shown());
+        choose('method', ''); tell(shown());";
+    let Some(told) = told(&world, script) else { return };
+    assert_eq!(told, "leaf0 leaf0 leaf1 leaf1;leaf0 leaf1;leaf1;leaf1 leaf1;");
+}
+
+#[test]
 fn colours_switch_and_stay() {
     let script = "
         const button = document.querySelector('.theme');

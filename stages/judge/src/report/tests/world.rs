@@ -5,9 +5,11 @@ use crate::report::REPORT;
 use crate::tests::{action, artifact, run};
 use plantpipe_stage::Action;
 use plantpipe_stage::format::{
-    Analysis, Ancestor, Baseline, CamMap, CamPanel, Cams, Combination, DuplicateGroup, DuplicateImage, Duplicates,
-    Edge, Epoch, Evaluation, Fit, ImagesCard, Interval, JsonFormat, LabelEvaluation, LesionSummary, Lineage, MapPer,
-    ModelCard, Picture, Preprocessing, Split, SplitAnalysis, SplitEvaluation, write_history,
+    Analysis, Ancestor, Averages, Baseline, Calibration, CamMap, CamPanel, Cams, Combination, ComparedModel,
+    Comparison, CurvePoint, Decisions, DuplicateGroup, DuplicateImage, Duplicates, Edge, Epoch, Evaluation, Fit,
+    ImagesCard, Interval, JsonFormat, LabelDecisions, LabelRanking, LesionSummary, Lineage, MapPer, ModelCard,
+    PairComparison, Picture, Preprocessing, Ranking, ReliabilityBin, SeedGroup, ShardWriter, Split, SplitAnalysis,
+    SplitComparison, SplitEvaluation, write_history,
 };
 use std::collections::BTreeMap;
 
@@ -116,6 +118,7 @@ impl World {
             labels: card.labels,
             threshold: 0.5,
             resamples: 2000,
+            fitted: None,
             splits: vec![scored(Split::Val, val), scored(Split::Test, 0.8)],
         };
         evaluation.write(&self.folder.path().join(evaluate)).expect("writes");
@@ -185,6 +188,36 @@ impl World {
         self.file("twins/groups.jpg");
     }
 
+    /// Photographs `x0`, `x1`, ... of test, each with bytes of its own.
+    pub(super) fn add_shards(&mut self, photographs: usize) {
+        self.stage("shards", "pack", &[("images", "dataset")]);
+        self.give("shards", "shards");
+        let folder = self.folder.path().join("shards");
+        let mut writer = ShardWriter::new(&folder, ready(), vec!["rust".into(), "scab".into()], 1);
+        for number in 0..photographs {
+            let id = format!("x{number}");
+            writer.add(&id, Split::Test, format!("jpeg {id}").as_bytes(), &[0, 1]).expect("adds");
+        }
+        writer.finish().expect("finishes");
+    }
+
+    /// A comparison of `models` on test.
+    pub(super) fn add_comparison(&mut self, models: &[&str], pairs: Vec<PairComparison>, seeds: Vec<SeedGroup>) {
+        let inputs: Vec<(&str, &str)> = models.iter().map(|model| ("predictions", *model)).collect();
+        self.stage("compare", "compare", &inputs);
+        self.give("comparisons", "compare");
+        let model = |stage: &&str| ComparedModel {
+            stage: (*stage).to_owned(),
+            exact_match: around(0.8),
+            macro_f1: around(0.8),
+            mean_average_precision: around(0.8),
+        };
+        let models = models.iter().map(model).collect();
+        let splits = vec![SplitComparison { split: Split::Test, images: 600, models, pairs, seeds }];
+        let comparison = Comparison { schema: Comparison::SCHEMA, threshold: 0.5, resamples: 2000, splits };
+        comparison.write(&self.folder.path().join("compare")).expect("writes");
+    }
+
     pub(super) fn change_evaluation(&self, stage: &str, change: impl Fn(&mut Evaluation)) {
         let folder = self.folder.path().join(stage);
         let mut evaluation = Evaluation::read(&folder).expect("reads");
@@ -242,6 +275,7 @@ fn ancestor(name: &str, kind: Option<&str>, inputs: &[(&str, &str)]) -> Ancestor
         group: None,
         kind: kind.map(str::to_owned),
         params: BTreeMap::new(),
+        seed: None,
         inputs: inputs.iter().map(|(input, from)| ((*input).to_owned(), vec![edge(from)])).collect(),
         outputs: BTreeMap::from([(output.to_owned(), "0123456789abcdef".to_owned())]),
         device: None,
@@ -250,29 +284,67 @@ fn ancestor(name: &str, kind: Option<&str>, inputs: &[(&str, &str)]) -> Ancestor
 }
 
 pub(super) fn scored(split: Split, exact: f64) -> SplitEvaluation {
-    let around = |value: f64| Interval { value, low: value - 0.03, high: value + 0.03 };
-    let label = |label: &str, misses: u64, false_alarms: u64| LabelEvaluation {
+    let label = |label: &str, misses: u64, false_alarms: u64| LabelDecisions {
         label: label.into(),
+        threshold: 0.5,
         true_positives: 100 - misses,
         false_positives: false_alarms,
         false_negatives: misses,
         true_negatives: 500 - false_alarms,
         precision: 0.9,
         recall: 1.0 - misses as f64 / 100.0,
+        specificity: 1.0 - false_alarms as f64 / 500.0,
         f1: around(0.85),
-        average_precision: if label == "scab" { None } else { Some(0.91) },
+    };
+    let averages = |f1: f64| Averages { precision: 0.9, recall: 0.8, f1: around(f1) };
+    let ranking = |label: &str, precision: Option<f64>| LabelRanking {
+        label: label.into(),
+        average_precision: precision.map(around),
+        auroc: precision.map(|_| around(0.95)),
+        curve: vec![CurvePoint { threshold: 0.5, precision: 0.9, recall: 1.0 }],
     };
     SplitEvaluation {
         split,
         images: 600,
-        exact_match: around(exact),
-        hamming_accuracy: around(0.95),
-        micro_f1: around(0.85),
-        macro_f1: around(0.84),
-        weighted_f1: around(0.83),
-        samples_f1: around(0.82),
-        mean_average_precision: around(0.9),
-        per_label: vec![label("rust", 30, 10), label("scab", 5, 15)],
+        cardinality: 1.1,
+        headline: Decisions {
+            exact_match: around(exact),
+            hamming_accuracy: around(0.95),
+            micro: averages(0.85),
+            macro_: averages(0.84),
+            weighted: averages(0.83),
+            samples: averages(0.82),
+            cardinality: 1.0,
+            per_label: vec![label("rust", 30, 10), label("scab", 5, 15)],
+            substitutions: vec![vec![0, 8], vec![2, 0]],
+        },
+        tuned: None,
+        ranking: Ranking {
+            mean_average_precision: around(0.9),
+            micro_average_precision: around(0.91),
+            macro_auroc: around(0.95),
+            per_label: vec![ranking("rust", Some(0.91)), ranking("scab", None)],
+        },
+        calibration: Calibration {
+            ece: around(0.05),
+            classwise_ece: 0.06,
+            brier: 0.1,
+            nll: 0.3,
+            bins: vec![ReliabilityBin {
+                low: 0.0,
+                high: 1.0,
+                decisions: 1200,
+                mean_probability: Some(0.4),
+                positives: Some(0.45),
+            }],
+        },
+        scaled_calibration: None,
         baseline: Baseline { answer: vec!["scab".into()], exact_match: around(0.3) },
+        worst: vec![],
+        label_issues: vec![],
     }
+}
+
+pub(super) fn around(value: f64) -> Interval {
+    Interval { value, low: value - 0.03, high: value + 0.03 }
 }

@@ -1,15 +1,29 @@
-//! What training minimises: [`bce_with_logits`] on tensors, [`bce`] on one number.
+//! Binary cross-entropy: [`bce_with_logits`] on tensors, [`bce`] on one number.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_sigmoid;
 
-/// Binary cross-entropy of logits against targets of 0 and 1, both `[n, labels]`: the mean over n x labels, `[1]`.
+/// Binary cross-entropy of logits against targets from 0 to 1, both `[n, labels]`: the mean over n x labels, `[1]`.
+pub(crate) fn bce_with_logits(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    unreduced(logits, targets).mean()
+}
+
+/// The same before the mean, `[n, labels]`.
 ///
 /// -(y log s(x) + (1 - y) log(1 - s(x))) = (1 - y) x - log s(x): finite for every finite x, with the gradient
 /// s(x) - y everywhere, 0 included.
-pub(crate) fn bce_with_logits(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+pub(super) fn unreduced(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<2> {
     let linear = targets.neg().add_scalar(1.0) * logits.clone();
-    (linear - log_sigmoid(logits)).mean()
+    linear - log_sigmoid(logits)
+}
+
+/// -(w y log s(x) + (1 - y) log(1 - s(x))), a weight w a label, as `PyTorch`'s `pos_weight`: the mean, `[1]`.
+pub(super) fn weighted(logits: Tensor<2>, targets: Tensor<2>, weights: &[f32]) -> Tensor<1> {
+    let weights = Tensor::<1>::from_floats(weights, &logits.device()).reshape([1, weights.len()]);
+    // (1 - y) x - (1 - y + w y) log s(x).
+    let negative = targets.clone().neg().add_scalar(1.0);
+    let share = negative.clone() + targets * weights;
+    (negative * logits.clone() - share * log_sigmoid(logits)).mean()
 }
 
 /// The same of one logit and target.
