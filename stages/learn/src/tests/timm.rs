@@ -3,8 +3,8 @@
 
 use crate::loss::bce_with_logits;
 use crate::models::{Arch, Config, Network, Phase};
-use crate::weights;
 use crate::weights::walk::{Place, put, shapes, tensors};
+use crate::weights::{self, Wanted};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use serde::Deserialize;
@@ -288,19 +288,24 @@ fn python() -> Option<String> {
 }
 
 #[test]
-fn timm_loads_what_is_saved_here() {
+fn timm_loads_what_is_saved_here_and_what_timm_saves_is_loaded() {
     let Some(python) = python() else { return };
     let (folder, device) = (tempfile::tempdir().expect("temp folder"), Device::flex());
     let [ours, theirs] = ["ours.safetensors", "theirs.pth"].map(|name| folder.path().join(name));
     for arch in Arch::NAMES {
         let fixture = Fixture::read(arch);
         let network = fixture.network(&device);
-        std::fs::write(&ours, weights::save(&network).expect("saves")).expect("writes");
+        let bytes = weights::save(&network).expect("saves");
+        std::fs::write(&ours, &bytes).expect("writes");
         let mut command = Command::new(&python);
         command.arg(fixtures().join("timm_load.py")).arg(arch).args([&ours, &theirs]);
         let output = command.output().expect("runs");
         assert!(output.status.success(), "{arch}: {}", String::from_utf8_lossy(&output.stderr));
         let logits: Vec<Vec<f64>> = serde_json::from_slice(&output.stdout).expect("logits");
         same_logits(fixture.network(&device).predict(fixture.input(&device)), &logits);
+        let config = Config { labels: fixture.labels, eps: 1e-5, size: fixture.size };
+        let other = Arch::of(arch).expect("known").init(config, 2, &device).expect("builds");
+        let loaded = weights::load(other, &theirs, Wanted::All).expect("loads");
+        assert!(weights::save(&loaded).expect("saves") == bytes, "{arch}");
     }
 }

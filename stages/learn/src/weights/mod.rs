@@ -2,8 +2,8 @@
 //! gives the same bytes for the same weights.
 
 mod file;
-mod rename;
 mod pos_embed;
+mod rename;
 pub(crate) mod walk;
 
 pub(crate) use walk::{is_learnable, names};
@@ -39,7 +39,7 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a `.safetensors` file.
+    /// Reads a `.safetensors` file, or what `torch.save` wrote (`.pth`, `.pt`, `.bin`; its pickle is parsed, never run).
     /// torchvision's names of a `ViT` become timm's; `num_batches_tracked` is passed over.
     ///
     /// # Errors
