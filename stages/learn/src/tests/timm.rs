@@ -24,7 +24,7 @@ fn hashes(name: &str, count: usize) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Values in low..high, rounded to f32: the same numbers as `formula` in timm_networks.py.
+/// Values in low..high, rounded to f32: the same numbers as `formula` in `timm_networks.py`.
 pub(crate) fn formula(name: &str, count: usize, low: f64, high: f64) -> Vec<f32> {
     let share = |hash: u64| (hash >> 40) as f64 / f64::from(1 << 24);
     hashes(name, count).map(|hash| (low + (high - low) * share(hash)) as f32).collect()

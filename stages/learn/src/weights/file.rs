@@ -132,7 +132,7 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
     }
 
-    /// checkpoints.py: `a.weight` [2, 3] is 0, 1/2, ..., 5/2; `a.bias` [2] is -1, 1; the file has more beside them.
+    /// `checkpoints.py`: `a.weight` [2, 3] is 0, 1/2, ..., 5/2; `a.bias` [2] is -1, 1; the file has more beside them.
     fn is_the_small_one(tensors: &BTreeMap<String, Stored>) {
         assert_eq!(tensors.keys().collect::<Vec<_>>(), ["a.bias", "a.weight"]);
         assert_eq!(
@@ -161,10 +161,13 @@ mod tests {
 
     #[test]
     fn a_pickle_that_would_run_something_is_not_run() {
-        // Unpickled by Python, it makes the file `ran` in the current folder.
+        // Unpickled by Python, both make the file `ran` in the current folder.
         let error = read(&fixture("hostile.pth")).map(drop).expect_err("refused");
-        assert!(error.message.ends_with("and nothing in it was run"), "{error}");
+        assert!(error.message.contains("cannot be read, and nothing in it was run ("), "{error}");
+        assert!(error.message.contains("found io.open"), "{error}");
         assert!(error.hint.expect("a way out").contains("model.state_dict()"));
+        // Beside tensors it is passed over.
+        is_the_small_one(&read(&fixture("hostile_beside.pth")).expect("reads"));
         assert!(!Path::new("ran").exists());
     }
 
