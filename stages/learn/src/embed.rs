@@ -32,7 +32,7 @@ pub const EMBED: Kind = Kind {
         InputSpec { name: "shards", doc: "packed photographs", format: "shards", arity: Arity::One, reads: Reads::All },
         InputSpec {
             name: "weights",
-            doc: "the backbone: a .safetensors file, or a folder with exactly one; every tensor but the head's",
+            doc: "the backbone: a .safetensors or .pth file, or a folder with exactly one; every tensor but the head's",
             format: "weights",
             arity: Arity::Optional,
             reads: Reads::All,

@@ -8,6 +8,7 @@ mod networks;
 mod options;
 mod probe;
 mod published;
+pub(crate) mod timm;
 mod training;
 mod world;
 
