@@ -84,6 +84,71 @@ fn a_matrix_of_trainings_meets_in_one_report() {
     }
 }
 
+const PROBES: &str = "\
+[stages.embed]\nkind = 'embed'\ninputs = { shards = 'shards', model = 'train' }\n\
+[stages.probe]\nkind = 'probe'\ninputs = { features = 'embed' }\nepochs = 5\nmatrix = { loss = ['bce', 'focal'] }\n\
+[stages.probed]\nkind = 'evaluate'\nfor_each = 'probe'\ninputs = { predictions = 'probe', labels = 'labels' }\n\
+[stages.told]\nkind = 'report'\ninputs = { evaluations = 'probed' }\n";
+
+#[test]
+fn the_published_experiment_for_a_gpu_runs_in_small_on_the_cpu_from_random_weights() {
+    let (maker, world) = (tiny(), tiny());
+    let few = ["train=12", "val=6", "test=6", "size=64"].map(|size| format!("stages.dataset.{size}"));
+    maker.run(&[&["dataset"], &few.each_ref().map(|set| ["-S", set]).concat()[..]].concat());
+    give(&maker, &world);
+    let profile = ["--profile", "plant-pathology-2021-gpu"];
+    let planned = world.ok(&[&["run", "-n", "-S", "sources.dataset=data"], &profile[..]].concat()).stdout;
+    let models = ["resnet50-bce-off", "resnet50-focal-off", "resnet50-bce-paper", "vit_base_patch16_224-bce-off"];
+    for model in models {
+        assert!(planned.contains(&format!("train@{model} ")), "{model} is not in:\n{planned}");
+    }
+    let include = "[{ arch = 'resnet50', loss = 'bce', confusion = 'paper' }, { arch = 'vit_base_patch16_224', \
+                   loss = 'bce', confusion = 'off', optimizer = 'adamw', lr = 1e-4, layer_decay = 0.75 }]";
+    let sets = [
+        "sources.dataset=data",
+        "stages.train.inputs.weights={ remove = true }",
+        "stages.train.size=32",
+        "stages.train.batch=6",
+        "stages.train.epochs=1",
+        &format!("stages.train.matrix.include={include}"),
+        "stages.cams.images=2",
+        "stages.cams.faithfulness_steps=2",
+        "stages.rollout.images=2",
+        "stages.rollout.faithfulness_steps=2",
+    ];
+    let sets = sets.map(|set| ["-S", set]).concat();
+    let ran = world.run(&[&profile[..], &sets[..]].concat());
+    assert_eq!(ran.iter().filter(|stage| stage.contains('@')).count(), 16, "{ran:?}");
+    let report = world.read("reports/plant-pathology-2021-gpu/report.md");
+    for model in models {
+        assert!(report.contains(&format!("train@{model}")), "{model} is not in the report");
+    }
+}
+
+#[test]
+fn heads_on_frozen_features_are_reported_and_a_new_photograph_is_the_only_one_embedded() {
+    let world = tiny();
+    world.write("pipeline.toml", world.read("pipeline.toml") + PROBES);
+    let ran = world.run(&[&["told"], HASTY].concat());
+    assert!(ran.ends_with(&["probed@bce", "probed@focal", "told"].map(str::to_owned)), "{ran:?}");
+    assert!(world.read(&format!("{REPORT}/report.md")).contains("probe@focal"));
+    // The same model, and the same photographs but for one.
+    fs::create_dir(world.path("mine")).expect("makes");
+    for (name, bytes) in tree(&world.path("cache/out/dataset/dataset"), "") {
+        world.write(&format!("mine/{name}"), bytes);
+    }
+    let photographs: Vec<String> = tree(&world.path("mine/val/images"), "").into_keys().collect();
+    let [first, second] = [0, 1].map(|at| world.path(&format!("mine/val/images/{}", photographs[at])));
+    fs::copy(second, first).expect("copies");
+    world.edit("[stages.embed]", "[sources]\nmine = 'mine'\nmodel = 'cache/out/train/model'\n[stages.embed]");
+    world.edit("model = 'train'", "model = 'model'");
+    world.edit("images = \"dataset\"", "images = \"mine\"");
+    world.edit("labels = \"dataset\"", "labels = \"mine\"");
+    let ended = world.ok(&[&["run", "embed"], HASTY].concat());
+    assert!(ended.stderr.contains("1 of 240 photographs resized, the others are as before"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 of 240 photographs embedded, the others are as before"), "{}", ended.stderr);
+}
+
 #[test]
 fn a_folder_of_photographs_with_a_table_becomes_a_pipeline_that_runs() {
     let world = tiny();
@@ -126,10 +191,15 @@ fn prepared() -> World {
          [stages.shards]\nkind = 'pack'\ninputs = { images = 'small', labels = 'labels' }\n\
          [stages.train]\nkind = 'train'\ninputs = { shards = 'shards', weights = 'weights' }\nsize = 32\nepochs = 1\n",
     );
+    give(&maker, &world);
+    world
+}
+
+/// Copies the data set that one world drew into `data/` of another.
+fn give(maker: &World, world: &World) {
     for (name, bytes) in tree(&maker.path("cache/out/dataset/dataset"), "") {
         world.write(&format!("data/{name}"), bytes);
     }
-    world
 }
 
 /// Some photograph of the train split.

@@ -31,10 +31,12 @@ const DRAWING_CRATES: &[&str] = &[
     "csv",
     "epaint_default_fonts",
     "fast_image_resize",
+    "flate2",
     "image",
     "image-webp",
     "jpeg-encoder",
     "png",
+    "zlib-rs",
     "zune-jpeg",
 ];
 

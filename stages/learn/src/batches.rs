@@ -107,6 +107,18 @@ impl Batches<'_> {
         self.each(&order, &|item| if way == 0 { plain(item) } else { turn(&plain(item), way) }, work)
     }
 
+    /// Every photograph in so many views, in order, its views one after another; `view` gives a photograph's view by the
+    /// place of one and the number of the other. [`Batch::items`] counts views.
+    pub(crate) fn viewed<T>(
+        &self,
+        views: usize,
+        view: &(dyn Fn(usize, usize) -> RgbImage + Sync),
+        work: impl FnMut(Batch) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let order: Vec<usize> = (0..self.images.len() * views).collect();
+        self.each(&order, &|at| view(at / views, at % views), work)
+    }
+
     /// Every photograph once, in an order of the epoch's own, varied: for training.
     pub(crate) fn varied<T>(
         &self,
@@ -125,7 +137,7 @@ impl Batches<'_> {
         chunks(self.images.len(), self.batch).len()
     }
 
-    fn size(&self) -> u32 {
+    pub(crate) fn size(&self) -> u32 {
         self.preprocessing.size
     }
 

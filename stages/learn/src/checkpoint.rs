@@ -4,7 +4,7 @@ use crate::ask::{AskedImage, none_read, write_failed};
 use crate::batches::Batches;
 use crate::infer::logits;
 use crate::models::{Arch, Config, Network};
-use crate::weights::{self, Wanted};
+use crate::weights::{self, Checkpoint, Wanted};
 use crate::{CRATES, NETWORK, device};
 use burn::tensor::Device;
 use plantpipe_pixels::{RgbImage, decode, pillow};
@@ -168,7 +168,8 @@ fn run(ctx: &Context) -> Result<()> {
 /// The network with all of the checkpoint's weights, and how many classes it tells apart.
 fn open(path: &Path, arch: Arch, asked: &CheckpointAsked, device: &Device) -> Result<(Network, usize)> {
     let path = weights::find(path)?;
-    let classes = weights::classes(&path, arch)?.ok_or_else(|| {
+    let checkpoint = Checkpoint::read(&path)?;
+    let classes = checkpoint.classes(arch).ok_or_else(|| {
         let what = format!("this checkpoint has no head of {}: there is nothing to answer with", asked.arch);
         Error::at(&path, what).hint(format!(
             "is `arch` right? Its head is tensor `{}weight`; a backbone without one can be trained on instead",
@@ -176,8 +177,7 @@ fn open(path: &Path, arch: Arch, asked: &CheckpointAsked, device: &Device) -> Re
         ))
     })?;
     let config = Config { labels: classes, eps: asked.eps, size: asked.size as usize };
-    let network = weights::load(arch.init(config, 0, device)?, &path, Wanted::All)?;
-    Ok((network, classes))
+    Ok((checkpoint.fill(arch.init(config, 0, device)?, Wanted::All)?, classes))
 }
 
 /// What each output is called.

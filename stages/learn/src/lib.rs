@@ -1,11 +1,13 @@
-//! Learning: the kinds `train`, `predict` and `explain`, and `ask` and `checkpoint` for the command line. Burn lives in this crate and nowhere else.
+//! Learning: the kinds `train`, `predict`, `explain`, `embed` and `probe`; `ask` and `checkpoint` for the command line. Burn lives in this crate and nowhere else.
 
 mod ask;
 mod augment;
+mod auto;
 mod batches;
 mod checkpoint;
 mod device;
 mod ema;
+mod embed;
 mod explain;
 mod gradients;
 mod infer;
@@ -14,6 +16,8 @@ mod mix;
 mod models;
 mod optim;
 mod predict;
+mod probe;
+mod scores;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -24,14 +28,16 @@ mod words;
 pub use ask::{ASK, AskFailure, AskParams, AskedImage};
 pub use checkpoint::{CHECKPOINT, CheckpointAsked, CheckpointParams};
 pub use device::auto as auto_device;
+pub use embed::EMBED;
 pub use explain::EXPLAIN;
 pub use predict::PREDICT;
+pub use probe::PROBE;
 pub use train::TRAIN;
 
 use plantpipe_stage::{Code, Kind, code};
 
 /// The kinds that pipelines may name.
-pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT, &EXPLAIN];
+pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT, &EXPLAIN, &EMBED, &PROBE];
 
 /// The architectures, by timm's names.
 pub const ARCHS: &[&str] = models::Arch::NAMES;
@@ -52,23 +58,33 @@ const NETWORK: Code = code!(
     "models/resnet.rs",
     "models/vit.rs",
     "turn.rs",
-    "weights.rs",
+    "weights/file.rs",
+    "weights/mod.rs",
+    "weights/pos_embed.rs",
+    "weights/rename.rs",
+    "weights/walk.rs",
     "words.rs",
 );
 
-/// What training adds to that.
+/// What a kind needs around networks that asks none itself.
+const AROUND: Code = code!("learn", "device.rs", "infer.rs", "models/arch.rs", "words.rs");
+
+/// What training adds to what every kind computes with.
 const TRAINING: Code = code!(
     "learn",
     "augment.rs",
+    "auto.rs",
     "ema.rs",
     "gradients.rs",
     "loss/asl.rs",
     "loss/bce.rs",
+    "loss/choice.rs",
     "loss/confusion.rs",
     "loss/focal.rs",
     "loss/mod.rs",
     "mix.rs",
     "optim.rs",
+    "scores.rs",
     "train/depths.rs",
     "train/fit.rs",
     "train/mod.rs",
@@ -86,14 +102,17 @@ const CRATES: &[&str] = &[
     "burn-flex",
     "burn-wgpu",
     "fast_image_resize",
+    "flate2",
     "gemm",
     "image",
     "image-webp",
     "jpeg-encoder",
     "png",
+    "pytorch-reader",
     "rand",
     "rand_chacha",
     "rand_distr",
     "safetensors",
+    "zlib-rs",
     "zune-jpeg",
 ];

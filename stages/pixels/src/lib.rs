@@ -47,7 +47,8 @@ pub const BLUR: Code = code!("pixels", "blur.rs");
 pub const DRAWING: Code = code!("pixels", "palette.rs", "text.rs");
 
 /// The crates whose locked versions a photograph's pixels depend on.
-pub const CRATES: &[&str] = &["fast_image_resize", "image", "image-webp", "jpeg-encoder", "png", "zune-jpeg"];
+pub const CRATES: &[&str] =
+    &["fast_image_resize", "flate2", "image", "image-webp", "jpeg-encoder", "png", "zlib-rs", "zune-jpeg"];
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,8 @@ pub const RANDOM: Code = code!("stage", "random.rs");
 pub const IMAGES: Code = code!("stage", "format/images.rs");
 /// Reading and writing shards.
 pub const SHARDS: Code = code!("stage", "format/images.rs", "format/shards.rs");
+/// Reading and writing features.
+pub const FEATURES: Code = code!("stage", "format/features.rs");
 /// Reading and writing tables: labels, multi-hot labels, splits, predictions.
 pub const TABLES: Code = code!(
     "stage",
@@ -40,7 +42,7 @@ mod tests {
 
     #[test]
     fn every_format_is_listed() {
-        let listed: Vec<&str> = [&RANDOM, &IMAGES, &SHARDS, &TABLES, &TOOLS, &DOCUMENTS]
+        let listed: Vec<&str> = [&RANDOM, &IMAGES, &SHARDS, &FEATURES, &TABLES, &TOOLS, &DOCUMENTS]
             .iter()
             .flat_map(|c| c.files)
             .map(|f| f.name)

@@ -66,7 +66,7 @@ pub const SAMPLE: Kind = Kind {
         },
     ],
     code: &[&OWN, &sources::RANDOM, &sources::TABLES, &plantpipe_pixels::CODE],
-    crates: &["image", "jpeg-encoder", "png", "rand", "rand_chacha"],
+    crates: &["flate2", "image", "jpeg-encoder", "png", "rand", "rand_chacha", "zlib-rs"],
     uses: Uses { seed: true, ..Uses::NOTHING },
     run,
 };

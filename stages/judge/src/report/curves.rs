@@ -7,15 +7,33 @@ use super::material::{Material, Model};
 use super::words::{number, text};
 use plantpipe_stage::Result;
 use plantpipe_stage::format::Epoch;
+use serde_json::json;
 
 const TRAIN_LOSS: &str = "the mean over the epoch, on augmented photographs, so it may lie above val loss";
+
+/// Of a training that minimised something else than val loss shows.
+const OTHER_LOSS: &str = "what was minimised, the mean over the epoch, on augmented photographs; val loss is plain binary \
+                          cross-entropy: compare how they run, not how high they lie";
+
+/// What the train loss of these models is.
+fn train_loss<'a>(mut models: impl Iterator<Item = &'a Model>) -> &'static str {
+    let plain =
+        json!({ "loss": "bce", "pos_weight": 1.0, "confusion": "off", "smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0 });
+    let plain = plain.as_object().expect("an object");
+    let other = |model: &Model| {
+        let params = &model.card.params;
+        plain.iter().any(|(name, value)| params.get(name).is_some_and(|given| given != value))
+    };
+    if models.any(other) { OTHER_LOSS } else { TRAIN_LOSS }
+}
 
 /// Writes `curves/<stage>.svg` for every model with a history.
 pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Block>> {
     let mut blocks = Vec::new();
     let several = material.models.len() > 1;
     if several && material.models.iter().any(|part| !part.content.history.is_empty()) {
-        blocks.push(Block::Text(format!("Train loss is {TRAIN_LOSS}.")));
+        let what = train_loss(material.models.iter().map(|part| &part.content));
+        blocks.push(Block::Text(format!("Train loss is {what}.")));
     }
     for part in material.models.iter().filter(|part| !part.content.history.is_empty()) {
         let link = format!("curves/{}.svg", file_name(&part.stage));
@@ -23,7 +41,8 @@ pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Bl
         if several {
             blocks.push(Block::heading(format!("{}, epoch by epoch", text(&part.stage))));
         }
-        let remark = if several { String::new() } else { format!("; train loss is {TRAIN_LOSS}") };
+        let what = train_loss([&part.content].into_iter());
+        let remark = if several { String::new() } else { format!("; train loss is {what}") };
         blocks.extend(kept(&part.content, &remark));
         let stage = &part.stage;
         let caption = format!("Learning curves of {stage}: loss on train and val, exact match and macro F1 on val.");

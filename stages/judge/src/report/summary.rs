@@ -141,11 +141,18 @@ fn nature(model: &Model) -> String {
 
 /// An architecture as papers write it.
 pub(super) fn architecture(name: &str) -> String {
-    match name {
-        "resnet18" => "ResNet-18".to_owned(),
-        "efficientnet_lite0" => "EfficientNet-Lite0".to_owned(),
-        other => text(other),
-    }
+    let known = match name {
+        "resnet18" => "ResNet-18",
+        "resnet34" => "ResNet-34",
+        "resnet50" => "ResNet-50",
+        "efficientnet_lite0" => "EfficientNet-Lite0",
+        "vit_tiny_patch16_224" => "ViT-Ti/16",
+        "vit_small_patch16_224" => "ViT-S/16",
+        "vit_base_patch16_224" => "ViT-B/16",
+        "vit_small_patch14_dinov2" => "DINOv2 ViT-S/14",
+        other => return text(other),
+    };
+    known.to_owned()
 }
 
 fn millions(parameters: u64) -> String {

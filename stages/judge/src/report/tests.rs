@@ -11,6 +11,7 @@ use super::published;
 use plantpipe_stage::format::{
     Analysis, CamMap, Cams, Evaluation, Interval, JsonFormat, LesionSummary, ModelCard, Split,
 };
+use std::collections::BTreeMap;
 use std::path::Path;
 use world::{World, links, scored};
 
@@ -284,6 +285,23 @@ fn provenance_names_digests_versions_and_the_weights_source() {
     assert!(page.contains("| `train` | `train` | `cpu` | out `0123456789ab` |"));
     assert!(page.contains("| `burn` | 0.22.1 | `train` |"));
     assert!(page.contains("| profile | `quick` |") && page.contains("| seed | 42 |"));
+}
+
+#[test]
+fn a_train_loss_that_is_another_than_val_loss_is_said_to_be() {
+    for (loss, says) in [
+        ("bce", "train loss is the mean over the epoch, on augmented photographs, so it may lie above val loss."),
+        ("focal", "val loss is plain binary cross-entropy: compare how they run, not how high they lie."),
+    ] {
+        let mut world = World::new();
+        world.add_analysis(|_| ());
+        world.add_model("train", 0.7);
+        let folder = world.folder.path().join("train");
+        let mut card = ModelCard::read(&folder).expect("a card");
+        card.params = BTreeMap::from([("loss".into(), loss.into()), ("mixup".into(), 0.0.into())]);
+        card.write(&folder).expect("writes");
+        assert!(line(&world.page(), "Epoch **2 of 3** was kept").ends_with(says), "{}", world.page());
+    }
 }
 
 #[test]

@@ -157,14 +157,17 @@ pub(crate) const DRAWN_CRATES: &[&str] = &[
     "colorous",
     "epaint_default_fonts",
     "fast_image_resize",
+    "flate2",
     "gemm",
     "image",
     "image-webp",
     "jpeg-encoder",
     "png",
+    "pytorch-reader",
     "rand",
     "rand_chacha",
     "safetensors",
+    "zlib-rs",
     "zune-jpeg",
 ];
 

@@ -6,6 +6,7 @@
 
 mod asl;
 mod bce;
+pub(crate) mod choice;
 mod confusion;
 mod focal;
 

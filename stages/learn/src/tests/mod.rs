@@ -3,10 +3,13 @@
 mod ask;
 mod checkpoint;
 mod explain;
+mod features;
 mod losses;
 mod networks;
 mod options;
+mod probe;
 mod published;
+pub(crate) mod timm;
 mod training;
 mod world;
 
@@ -25,6 +28,8 @@ fn the_params_of_every_kind_read_their_defaults() {
             "explain" => serde_json::from_value::<crate::explain::Params>(read).map(drop),
             "ask" => serde_json::from_value::<crate::AskParams>(read).map(drop),
             "checkpoint" => serde_json::from_value::<crate::CheckpointParams>(read).map(drop),
+            "embed" => serde_json::from_value::<crate::embed::Params>(read).map(drop),
+            "probe" => serde_json::from_value::<crate::probe::Params>(read).map(drop),
             other => panic!("no params struct is known for the kind `{other}`"),
         };
         result.unwrap_or_else(|error| panic!("{}: {error}", kind.name));

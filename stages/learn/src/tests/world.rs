@@ -75,10 +75,22 @@ impl World {
         inputs: &[(&str, &str)],
         params: Value,
     ) -> Result<Vec<String>, Error> {
+        self.run_with(kind, out, inputs, params, |_| ())
+    }
+
+    /// The same of an action changed by `edit`.
+    pub(super) fn run_with(
+        &self,
+        kind: &Kind,
+        out: &str,
+        inputs: &[(&str, &str)],
+        params: Value,
+        edit: impl FnOnce(&mut Action),
+    ) -> Result<Vec<String>, Error> {
         let artifact = |name: &str| Artifact { name: name.into(), path: self.path(name), digest: "0".repeat(64) };
         let mut given = defaults(kind);
         given.extend(serde_json::from_value::<BTreeMap<String, Value>>(params).expect("an object"));
-        let action = Action {
+        let mut action = Action {
             schema: ACTION_SCHEMA,
             stage: kind.name.into(),
             kind: kind.name.into(),
@@ -92,6 +104,7 @@ impl World {
             lineage: None,
             previous: None,
         };
+        edit(&mut action);
         let notes = Mutex::new(Vec::new());
         let context = Context::new(&action, |event| {
             if let Event::Note(note) = event {
@@ -101,6 +114,15 @@ impl World {
         (kind.run)(&context)?;
         drop(context);
         Ok(notes.into_inner().expect("no panic"))
+    }
+
+    /// Every file of a folder by its name there.
+    pub(super) fn files(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+        let entries = std::fs::read_dir(self.path(name)).expect("a folder").map(|entry| entry.expect("entry"));
+        let file = |entry: std::fs::DirEntry| {
+            (entry.file_name().into_string().expect("UTF-8"), std::fs::read(entry.path()).expect("reads"))
+        };
+        entries.map(file).collect()
     }
 
     /// An error's words, with paths from the world's folder on.

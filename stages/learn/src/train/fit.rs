@@ -2,10 +2,10 @@
 
 use super::settings::Params;
 use super::step::Learner;
-use super::validate::beats;
 use crate::batches::{Batches, Photos};
 use crate::loss::Criterion;
 use crate::models::{Arch, Network};
+use crate::scores::beats;
 use crate::words::{counted, speed};
 use burn::tensor::Device;
 use plantpipe_stage::format::{Epoch, Preprocessing};

@@ -36,7 +36,7 @@ pub const TRAIN: Kind = Kind {
         },
         InputSpec {
             name: "weights",
-            doc: "weights to start from: a .safetensors file, or a folder with exactly one; every tensor but the head's",
+            doc: "weights to start from: a .safetensors or .pth file, or a folder with exactly one; every tensor but the head's",
             format: "weights",
             arity: Arity::Optional,
             reads: Reads::All,

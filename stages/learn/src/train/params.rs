@@ -1,5 +1,6 @@
 //! The params of `train`, declared: [`PARAMS`].
 
+use crate::loss::choice;
 use crate::models::Arch;
 use plantpipe_stage::{ParamSpec, ParamType};
 
@@ -101,49 +102,13 @@ pub(super) const PARAMS: &[ParamSpec] = &[
         ty: ParamType::Float { min: 0.0, max: 0.999_999 },
         default: Some("0"),
     },
-    ParamSpec {
-        name: "loss",
-        doc: "of each label, the mean over photographs and labels: binary cross-entropy, focal loss (Lin et al. 2017) or \
-              asymmetric loss (Ben-Baruch et al. 2021); val loss is always plain bce",
-        ty: ParamType::Choice(&["bce", "focal", "asl"]),
-        default: Some("\"bce\""),
-    },
-    ParamSpec {
-        name: "pos_weight",
-        doc: "of bce: weight of a label where it is present; auto: absent / present in the train split, label by label",
-        ty: ParamType::Auto(&ParamType::Float { min: 0.001, max: 1000.0 }),
-        default: Some("1"),
-    },
-    ParamSpec {
-        name: "focal_gamma",
-        doc: "of focal loss: exponent of 1 - p, p the probability given to the truth",
-        ty: POWER,
-        default: Some("2"),
-    },
-    ParamSpec {
-        name: "focal_alpha",
-        doc: "of focal loss: weight of labels present, 1 - alpha that of labels absent; 0: both 1",
-        ty: SHARE,
-        default: Some("0"),
-    },
-    ParamSpec {
-        name: "asl_gamma_neg",
-        doc: "of asymmetric loss: exponent for labels absent",
-        ty: POWER,
-        default: Some("2"),
-    },
-    ParamSpec {
-        name: "asl_gamma_pos",
-        doc: "of asymmetric loss: exponent for labels present",
-        ty: POWER,
-        default: Some("0"),
-    },
-    ParamSpec {
-        name: "asl_margin",
-        doc: "of asymmetric loss: an absent label's probability counts less by this, and below it costs nothing",
-        ty: ParamType::Float { min: 0.0, max: 0.5 },
-        default: Some("0.05"),
-    },
+    choice::LOSS,
+    choice::POS_WEIGHT,
+    choice::FOCAL_GAMMA,
+    choice::FOCAL_ALPHA,
+    choice::ASL_GAMMA_NEG,
+    choice::ASL_GAMMA_POS,
+    choice::ASL_MARGIN,
     ParamSpec {
         name: "confusion",
         doc: "Pairwise Confusion (Dubey et al. 2018) is added to the loss, as in the paper (squared distances, pairs of \

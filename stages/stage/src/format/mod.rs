@@ -12,6 +12,8 @@
 //! | `shards` | `<split>-NNN.tar`, `index.json` | [`ShardIndex`] |
 //! | `weights` | a `.safetensors` file | |
 //! | `model` | `model.safetensors`, `model.json`, `history.csv` | [`ModelCard`], [`Epoch`] |
+//! | `features` | `<id>.npy`, `features.json` | [`FeaturesCard`] |
+//! | `head` | `head.safetensors`, `head.json`, `history.csv` | [`HeadCard`], [`Epoch`] |
 //! | `predictions` | `predictions.csv` | [`Predictions`] |
 //! | `evaluation` | `evaluation.json` | [`Evaluation`] |
 //! | `decision` | `decision.json` | [`DecisionRule`] |
@@ -27,6 +29,7 @@ mod dataset;
 mod decision;
 mod duplicates;
 mod evaluation;
+mod features;
 mod fingerprint;
 mod images;
 mod lineage;
@@ -49,6 +52,9 @@ pub use duplicates::{DuplicateGroup, DuplicateImage, Duplicates};
 pub use evaluation::{
     Averages, Baseline, Calibration, CurvePoint, Decisions, Evaluation, Fitted, Interval, LabelDecisions, LabelIssue,
     LabelRanking, Objective, Ranking, ReliabilityBin, SplitEvaluation, WorstImage,
+};
+pub use features::{
+    Backbone, FeaturesCard, FeaturesSample, HEAD_WEIGHTS, HeadCard, features_bytes, features_file, read_features,
 };
 pub use fingerprint::fingerprint;
 pub use images::{Fit, ImagesCard};

@@ -1,19 +1,26 @@
-//! Weights as files: safetensors by the published tensor names; [`load`] refuses whatever does not fit, [`save`] gives
-//! the same bytes for the same weights.
+//! Weights as files, by the published tensor names: [`Checkpoint`] reads them and refuses whatever does not fit, [`save`]
+//! gives the same bytes for the same weights.
+
+mod file;
+mod pos_embed;
+mod rename;
+pub(crate) mod walk;
+
+pub(crate) use walk::{is_learnable, names};
 
 use crate::models::{Arch, Network};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use file::Stored;
 use plantpipe_stage::{Error, IoContext, Result};
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use walk::{shapes, tensors};
 
 /// Which tensors of a file are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted<'a> {
-    /// All, the head's too: a model trained here.
+    /// All, the head's too: a model trained here, or a checkpoint as it is.
     All,
     /// All but those whose names begin so: published weights, whose head answers another question.
     AllBut(&'a str),
@@ -25,27 +32,54 @@ impl Wanted<'_> {
     }
 }
 
+/// The tensors of a file, by timm's names.
+pub(crate) struct Checkpoint {
+    path: PathBuf,
+    tensors: BTreeMap<String, Stored>,
+}
+
+impl Checkpoint {
+    /// Reads a `.safetensors` file, or what `torch.save` wrote (`.pth`, `.pt`, `.bin`; its pickle is parsed, never run).
+    /// torchvision's names of a `ViT` become timm's; `num_batches_tracked` is passed over.
+    ///
+    /// # Errors
+    /// A file that is neither, or a number type that is no float.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let tensors = file::read(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            tensors: tensors.into_iter().map(|(name, t)| (rename::timm(&name), t)).collect(),
+        })
+    }
+
+    /// How many classes its head tells apart; none: it has no head (`DINOv2`).
+    pub(crate) fn classes(&self, arch: Arch) -> Option<usize> {
+        self.tensors.get(&format!("{}weight", arch.head())).and_then(|weight| weight.shape.first().copied())
+    }
+
+    /// The network with these weights. Position embeddings of another grid are resized as timm does it.
+    ///
+    /// # Errors
+    /// A tensor that is missing, has another shape, or that the network has no use for: the error names the file, the
+    /// tensor and both shapes.
+    pub(crate) fn fill(self, network: Network, wanted: Wanted) -> Result<Network> {
+        let Self { path, mut tensors } = self;
+        let shapes = shapes(&network);
+        tensors.retain(|name, _| !wanted.skips(name));
+        if let (Some(wanted), Some(found)) = (shapes.get("pos_embed"), tensors.get_mut("pos_embed")) {
+            pos_embed::fit(found, wanted);
+        }
+        check(&path, &shapes, &tensors, wanted)?;
+        Ok(walk::put(network, tensors.into_iter().map(|(name, stored)| (name, stored.values)).collect()))
+    }
+}
+
 /// The network with the weights of a file.
 ///
 /// # Errors
-/// A tensor that is missing, has another shape or an unknown number type, or that the network has no use for
-/// (`num_batches_tracked` aside): the error names the file, the tensor and both shapes.
+/// Those of [`Checkpoint::read`] and [`Checkpoint::fill`].
 pub(crate) fn load(network: Network, path: &Path, wanted: Wanted) -> Result<Network> {
-    let bytes = std::fs::read(path).io("read", path)?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| Error::at(path, format!("this is no safetensors file ({error})")))?;
-    let shapes = shapes(&network);
-    let found: BTreeMap<String, TensorView> = file
-        .tensors()
-        .into_iter()
-        .filter(|(name, _)| !name.ends_with("num_batches_tracked") && !wanted.skips(name))
-        .collect();
-    check(path, &shapes, &found, wanted)?;
-    let mut values = BTreeMap::new();
-    for (name, view) in &found {
-        values.insert(name.clone(), floats(path, name, view)?);
-    }
-    Ok(network.map(&mut Loader { place: Place::default(), values }))
+    Checkpoint::read(path)?.fill(network, wanted)
 }
 
 /// The network's weights as a safetensors file, names sorted, no metadata.
@@ -65,7 +99,7 @@ pub(crate) fn save(network: &Network) -> Result<Vec<u8>> {
     safetensors::serialize(views, None).map_err(failed)
 }
 
-/// The only `.safetensors` file of a folder, or the file itself.
+/// The only weights file of a folder, or the file itself: `.safetensors`, or where there is none `.pth`, `.pt` or `.bin`.
 ///
 /// # Errors
 /// A folder with none or several.
@@ -73,30 +107,22 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    let mut files = Vec::new();
+    let (mut plain, mut pickled) = (Vec::new(), Vec::new());
     for entry in path.read_dir().io("read", path)? {
         let file = entry.io("read", path)?.path();
-        if file.extension().is_some_and(|extension| extension == "safetensors") {
-            files.push(file);
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("safetensors") => plain.push(file),
+            Some("pth" | "pt" | "bin") => pickled.push(file),
+            _ => {}
         }
     }
+    let (files, kind) =
+        if plain.is_empty() && !pickled.is_empty() { (pickled, ".pth, .pt or .bin") } else { (plain, ".safetensors") };
     match files.as_slice() {
         [file] => Ok(file.clone()),
-        _ => Err(Error::at(path, format!("{} .safetensors files, where one is wanted", files.len()))
+        _ => Err(Error::at(path, format!("{} {kind} files, where one is wanted", files.len()))
             .hint("name the file itself as the source")),
     }
-}
-
-/// How many outputs a checkpoint's own head has; none: it has no head.
-///
-/// # Errors
-/// A file that cannot be read.
-pub(crate) fn classes(path: &Path, arch: Arch) -> Result<Option<usize>> {
-    let bytes = std::fs::read(path).io("read", path)?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| Error::at(path, format!("this is no safetensors file ({error})")))?;
-    let weight = file.tensor(&format!("{}weight", arch.head())).ok();
-    Ok(weight.and_then(|weight| weight.shape().first().copied()))
 }
 
 /// The learnable parameters, counted.
@@ -105,187 +131,52 @@ pub(crate) fn parameters(network: &Network) -> u64 {
     learnable.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
 }
 
-/// Running statistics are state, not parameters.
-pub(crate) fn is_learnable(name: &str) -> bool {
-    !name.ends_with(".running_mean") && !name.ends_with(".running_var")
-}
-
 fn check(
     path: &Path,
     shapes: &BTreeMap<String, Vec<usize>>,
-    found: &BTreeMap<String, TensorView>,
+    found: &BTreeMap<String, Stored>,
     wanted: Wanted,
 ) -> Result<()> {
+    const WHOSE: &str = "are these the weights of this `arch`, with timm's or torchvision's tensor names?";
     for (name, shape) in shapes.iter().filter(|(name, _)| !wanted.skips(name)) {
         match found.get(name) {
-            None => {
-                return Err(Error::at(path, format!("tensor `{name}` {shape:?} is missing"))
-                    .hint("are these the weights of this `arch`, with timm's or torchvision's tensor names?"));
-            }
-            Some(view) if view.shape() != shape.as_slice() => {
-                return Err(Error::at(
-                    path,
-                    format!("tensor `{name}` has shape {:?}, but the network wants {shape:?}", view.shape()),
-                )
-                .hint("are these the weights of this `arch`?"));
+            None => return Err(Error::at(path, format!("tensor `{name}` {shape:?} is missing")).hint(WHOSE)),
+            Some(stored) if stored.shape != *shape => {
+                let message = format!("tensor `{name}` has shape {:?}, but the network wants {shape:?}", stored.shape);
+                return Err(Error::at(path, message).hint(match head(name, shape, &stored.shape) {
+                    Some(classes) => classes,
+                    None => WHOSE.to_owned(),
+                }));
             }
             Some(_) => {}
         }
     }
     match found.iter().find(|(name, _)| !shapes.contains_key(*name)) {
-        Some((name, view)) => {
-            Err(Error::at(path, format!("the network has no place for tensor `{name}` {:?}", view.shape()))
-                .hint("are these the weights of this `arch`, with timm's or torchvision's tensor names?"))
+        Some((name, stored)) => {
+            let message = format!("the network has no place for tensor `{name}` {:?}", stored.shape);
+            Err(Error::at(path, message).hint(WHOSE))
         }
         None => Ok(()),
     }
 }
 
-/// A stored tensor's values as f32.
-fn floats(path: &Path, name: &str, view: &TensorView) -> Result<Vec<f32>> {
-    let pairs = || view.data().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    match view.dtype() {
-        Dtype::F32 => {
-            Ok(view.data().chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four"))).collect())
-        }
-        Dtype::F16 => Ok(pairs().map(|bits| burn::tensor::f16::from_bits(bits).to_f32()).collect()),
-        Dtype::BF16 => Ok(pairs().map(|bits| burn::tensor::bf16::from_bits(bits).to_f32()).collect()),
-        other => Err(Error::at(path, format!("tensor `{name}` holds {other:?}; F32, F16 and BF16 are read"))),
-    }
-}
-
-/// Every tensor of a network, the running statistics too: name -> shape and values.
-fn tensors(network: &Network) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
-    let mut collector = Collector::default();
-    network.visit(&mut collector);
-    collector.tensors
-}
-
-/// The names of its tensors, the running statistics too, in the order in which the network visits them.
-pub(crate) fn names(network: &Network) -> Vec<String> {
-    let mut names = Names::default();
-    network.visit(&mut names);
-    names.names
-}
-
-fn shapes(network: &Network) -> BTreeMap<String, Vec<usize>> {
-    let mut shapes = Shapes::default();
-    network.visit(&mut shapes);
-    shapes.shapes
-}
-
-/// Where a walk through a network is: field names and indices, which make the published tensor names.
-#[derive(Default)]
-struct Place(Vec<String>);
-
-impl Place {
-    /// The variant of the [`Network`] enum is no part of a name.
-    fn enter(&mut self, name: &str, container: &str) {
-        if !container.starts_with("Enum:") {
-            self.0.push(name.to_owned());
-        }
-    }
-
-    fn exit(&mut self, container: &str) {
-        if !container.starts_with("Enum:") {
-            self.0.pop();
-        }
-    }
-
-    fn name(&self) -> String {
-        self.0.join(".")
-    }
-}
-
-#[derive(Default)]
-struct Collector {
-    place: Place,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-}
-
-impl ModuleVisitor for Collector {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.place.enter(name, container_type);
-    }
-    fn exit_module(&mut self, _name: &str, container_type: &str) {
-        self.place.exit(container_type);
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let values = param.val().into_data().try_to_vec().expect("weights are f32");
-        self.tensors.insert(self.place.name(), (param.dims().to_vec(), values));
-    }
-}
-
-#[derive(Default)]
-struct Names {
-    place: Place,
-    names: Vec<String>,
-}
-
-impl ModuleVisitor for Names {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.place.enter(name, container_type);
-    }
-    fn exit_module(&mut self, _name: &str, container_type: &str) {
-        self.place.exit(container_type);
-    }
-    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
-        self.names.push(self.place.name());
-    }
-}
-
-#[derive(Default)]
-struct Shapes {
-    place: Place,
-    shapes: BTreeMap<String, Vec<usize>>,
-}
-
-impl ModuleVisitor for Shapes {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.place.enter(name, container_type);
-    }
-    fn exit_module(&mut self, _name: &str, container_type: &str) {
-        self.place.exit(container_type);
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.shapes.insert(self.place.name(), param.dims().to_vec());
-    }
-}
-
-/// Puts values, checked before, in their places; what has none keeps its own.
-struct Loader {
-    place: Place,
-    values: BTreeMap<String, Vec<f32>>,
-}
-
-impl ModuleMapper for Loader {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.place.enter(name, container_type);
-    }
-    fn exit_module(&mut self, _name: &str, container_type: &str) {
-        self.place.exit(container_type);
-    }
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.place.name();
-        let Some(values) = self.values.remove(&name) else {
-            return param;
-        };
-        let (shape, device) = (param.dims(), param.device());
-        let value = Tensor::from_data(TensorData::new(values, shape), &device);
-        Param::initialized(param.id, value).set_require_grad(is_learnable(&name))
-    }
+/// What to say of a head's tensor that differs in its classes alone.
+fn head(name: &str, wanted: &[usize], found: &[usize]) -> Option<String> {
+    let is_head = ["fc.", "classifier.", "head."].iter().any(|head| name.starts_with(head));
+    (is_head && wanted.len() == found.len() && wanted[1..] == found[1..])
+        .then(|| format!("the head of these weights tells {} classes apart, not {}", found[0], wanted[0]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Config;
+    use crate::models::{Arch, Config};
     use burn::tensor::Device;
 
     type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
     fn network(arch: Arch, seed: u64) -> Network {
-        arch.init(Config { labels: 6, eps: 1e-5, size: 32 }, seed, &Device::flex()).expect("builds")
+        arch.init(Config { labels: 6, eps: 1e-5, size: 28 }, seed, &Device::flex()).expect("builds")
     }
 
     /// Writes the weights of a fresh network, changed by `edit`.
@@ -316,7 +207,7 @@ mod tests {
     fn weights_survive_a_round_trip_and_give_the_same_bytes_again() {
         let folder = tempfile::tempdir().expect("temp folder");
         let path = folder.path().join("model.safetensors");
-        for arch in [Arch::ResNet18, Arch::EfficientNetLite0] {
+        for arch in [Arch::ResNet18, Arch::EfficientNetLite0, Arch::DinoV2Small] {
             let bytes = save(&network(arch, 1)).expect("saves");
             std::fs::write(&path, &bytes).expect("writes");
             let other = network(arch, 2);
@@ -374,6 +265,39 @@ mod tests {
             let source = if name.starts_with("classifier.") { &own } else { &given };
             assert_eq!(tensor, &source[name], "{name}");
         }
+    }
+
+    #[test]
+    fn a_head_of_other_classes_is_counted_and_refused_where_it_is_wanted() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = file(folder.path(), |_| ());
+        let checkpoint = Checkpoint::read(&path).expect("reads");
+        assert_eq!(checkpoint.classes(Arch::EfficientNetLite0), Some(6));
+        let config = Config { labels: 3, eps: 1e-3, size: 32 };
+        let network = Arch::EfficientNetLite0.init(config, 1, &Device::flex()).expect("builds");
+        let error = checkpoint.fill(network, Wanted::All).expect_err("refused");
+        assert!(
+            error.message.ends_with("tensor `classifier.bias` has shape [6], but the network wants [3]"),
+            "{error}"
+        );
+        assert_eq!(error.hint.as_deref(), Some("the head of these weights tells 6 classes apart, not 3"));
+        let path = file(folder.path(), |all| all.retain(|name, _| !name.starts_with("classifier.")));
+        assert_eq!(Checkpoint::read(&path).expect("reads").classes(Arch::EfficientNetLite0), None);
+    }
+
+    #[test]
+    fn position_embeddings_of_another_grid_are_resized_and_the_class_tokens_stays() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("model.safetensors");
+        let build =
+            |size| Arch::VitTiny.init(Config { labels: 2, eps: 1e-5, size }, 1, &Device::flex()).expect("builds");
+        let given = build(64);
+        std::fs::write(&path, save(&given).expect("saves")).expect("writes");
+        let loaded = tensors(&load(build(32), &path, Wanted::All).expect("loads"));
+        let given = tensors(&given);
+        assert_eq!(loaded["pos_embed"].0, [1, 5, 192]);
+        assert_eq!(loaded["pos_embed"].1[..192], given["pos_embed"].1[..192]);
+        assert_eq!(loaded["blocks.3.attn.qkv.weight"], given["blocks.3.attn.qkv.weight"]);
     }
 
     #[test]
