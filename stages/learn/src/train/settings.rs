@@ -39,7 +39,7 @@ pub(crate) struct Params {
     asl_gamma_pos: f64,
     asl_margin: f64,
     confusion: ConfusionName,
-    confusion_weight: Auto<f64>,
+    confusion_weight: f64,
     pub(super) smoothing: f64,
     crop: f64,
     flips: bool,
@@ -83,7 +83,7 @@ impl Params {
             ConfusionName::Paper => Some(Form::Paper),
             ConfusionName::Code => Some(Form::Code),
         };
-        let weight = self.confusion_weight.or(0.1 * train.labels.len() as f64);
+        let weight = self.confusion_weight;
         Criterion { loss, confusion: form.map(|form| Confusion { form, weight }) }
     }
 
