@@ -11,6 +11,8 @@ mod probe;
 mod published;
 pub(crate) mod timm;
 mod training;
+#[cfg(feature = "wgpu")]
+mod wgpu;
 mod world;
 
 use crate::{ASK, CHECKPOINT, KINDS};

@@ -53,7 +53,7 @@ fn bounds(name: &str, shape: &[usize]) -> (f64, f64) {
 
 /// What timm's network of the same tensors gave, in f64.
 #[derive(Deserialize)]
-struct Fixture {
+pub(super) struct Fixture {
     arch: String,
     size: usize,
     /// Of a `ViT`: none.
@@ -117,7 +117,7 @@ pub(super) fn fixtures() -> PathBuf {
 }
 
 impl Fixture {
-    fn read(arch: &str) -> Self {
+    pub(super) fn read(arch: &str) -> Self {
         let text = std::fs::read_to_string(fixtures().join(format!("{arch}.json"))).expect("reads");
         serde_json::from_str(&text).expect("a fixture")
     }
@@ -158,29 +158,32 @@ impl Fixture {
         }
     }
 
+    /// One forward and backward pass on an autodiff device.
+    pub(super) fn step(&self, phase: Phase, device: &Device) -> Step {
+        let mut network = self.network(device);
+        let pooled = network.pooled(self.input(device), phase);
+        let logits = network.head(pooled, None);
+        let loss = bce_with_logits(logits.clone(), self.targets(device));
+        let value = f64::from(loss.clone().into_scalar::<f32>());
+        let gradients = loss.backward();
+        let mut graded = Graded { place: Place::default(), gradients: &gradients, found: BTreeMap::new() };
+        network.visit(&mut graded);
+        Step { logits, loss: value, gradients: graded.found, after: tensors(&network) }
+    }
+
     /// Logits, loss and gradients in a phase, and the running statistics after it.
     fn same_answers_and_gradients(&self, phase: Phase) {
-        let device = Device::flex().autodiff();
-        let mut network = self.network(&device);
-        let pooled = network.pooled(self.input(&device), phase);
-        let logits = network.head(pooled, None);
+        let Step { logits, loss: ours, gradients, after } = self.step(phase, &Device::flex().autodiff());
         let expected = match phase {
             Phase::Train => self.train.as_ref().unwrap_or(&self.eval),
             Phase::Eval => &self.eval,
         };
-        same_logits(logits.clone(), &expected.logits);
-        let loss = bce_with_logits(logits, self.targets(&device));
-        let ours = f64::from(loss.clone().into_scalar::<f32>());
+        same_logits(logits, &expected.logits);
         assert!((ours - expected.loss).abs() < 1e-5 * expected.loss, "loss {ours} is not {}", expected.loss);
-
-        let gradients = loss.backward();
-        let mut graded = Graded { place: Place::default(), gradients: &gradients, found: BTreeMap::new() };
-        network.visit(&mut graded);
-        let after = tensors(&network);
         let most = self.tensors.values().filter_map(|known| known.gradient(phase)).map(|known| known.0[0]);
         let most = most.fold(0.0, f64::max);
         for (name, known) in &self.tensors {
-            match (known.gradient(phase), graded.found.get(name)) {
+            match (known.gradient(phase), gradients.get(name)) {
                 // What batch norm takes away has no gradient but rounding.
                 (Some(expected), Some(ours)) if expected.0[0] < 1e-9 * most => {
                     assert!(ours.iter().all(|value| f64::from(value.abs()) < 1e-4 * most), "{name}: not 0");
@@ -205,6 +208,15 @@ pub(super) fn same_logits(ours: Tensor<2>, expected: &[Vec<f64>]) {
     for (ours, expected) in ours.iter().zip(&expected) {
         assert!((f64::from(*ours) - expected).abs() < 1e-4 * greatest, "{ours} is not {expected}");
     }
+}
+
+/// What a forward and a backward pass give.
+pub(super) struct Step {
+    logits: Tensor<2>,
+    pub(super) loss: f64,
+    /// By the name of the tensor.
+    pub(super) gradients: BTreeMap<String, Vec<f32>>,
+    after: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
 /// Gathers gradients by name.
