@@ -215,9 +215,10 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
 
 /// `resnet50 at 224 px, mean 0.485,0.456,0.406, std 0.229,0.224,0.225, eps 0.00001: 1000 outputs`.
 fn sentence(asked: &CheckpointAsked, outputs: usize) -> String {
-    let rgb = |values: [f64; 3]| match values {
-        [r, g, b] if r == g && g == b => r.to_string(),
-        values => values.map(|value| value.to_string()).join(","),
+    let rgb = |values: [f64; 3]| {
+        let mut words = values.map(|value| value.to_string()).to_vec();
+        words.dedup();
+        if words.len() == 1 { words.swap_remove(0) } else { values.map(|value| value.to_string()).join(",") }
     };
     let CheckpointAsked { arch, size, mean, std, eps, .. } = asked;
     format!("{arch} at {size} px, mean {}, std {}, eps {eps}: {outputs} outputs", rgb(*mean), rgb(*std))

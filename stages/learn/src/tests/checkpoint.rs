@@ -26,11 +26,11 @@ impl Asked {
         let images = files.into_iter().map(|name| AskedImage { path: world.path("originals").join(&name), name });
         let images = images.collect();
         let asked = Self { world, images };
-        std::fs::write(asked.world.path("w.safetensors"), save(&asked.network(EPS)).expect("saves")).expect("writes");
+        std::fs::write(asked.world.path("w.safetensors"), save(&Self::network(EPS)).expect("saves")).expect("writes");
         asked
     }
 
-    fn network(&self, eps: f64) -> crate::models::Network {
+    fn network(eps: f64) -> crate::models::Network {
         let config = Config { labels: 4, eps, size: 32 };
         Arch::EfficientNetLite0.init(config, 5, &Device::flex()).expect("builds")
     }
@@ -53,7 +53,7 @@ impl Asked {
         let pixels = to_chw(&pillow::squash(&photo, size, size), mean, std);
         let side = size as usize;
         let input = Tensor::from_data(TensorData::new(pixels, [1, 3, side, side]), &Device::flex());
-        self.network(eps).predict(input).into_data().try_to_vec().expect("floats")
+        Self::network(eps).predict(input).into_data().try_to_vec().expect("floats")
     }
 }
 
