@@ -115,15 +115,9 @@ fn find(folder: &Path, file: Option<&Path>) -> Result<(Arc<Text>, PathBuf, bool)
     let text = |name: &Path, content: String| {
         Arc::new(Text { name: name.display().to_string(), content, origin: Origin::File })
     };
-    let path = match file {
-        Some(file) => folder.join(file),
-        None => match search(folder) {
-            Some(path) => path,
-            None => {
-                let text = text(Path::new("built-in pipeline.toml"), BUILT_IN.to_owned());
-                return Ok((text, folder.join(FILE), true));
-            }
-        },
+    let Some(path) = file.map(|file| folder.join(file)).or_else(|| search(folder)) else {
+        let text = text(Path::new("built-in pipeline.toml"), BUILT_IN.to_owned());
+        return Ok((text, folder.join(FILE), true));
     };
     let content = std::fs::read_to_string(&path)
         .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;

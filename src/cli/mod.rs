@@ -123,7 +123,7 @@ enum Command {
     /// List the kinds of stages, or one kind's inputs, outputs and params
     Kinds(kinds::Kinds),
     /// Ask a trained model, or any checkpoint, about photographs
-    Predict(predict::Predict),
+    Predict(Box<predict::Predict>),
     /// Print the JSON Schema of the pipeline file, for editors
     Schema(schema::Schema),
     /// Print a shell's completion script

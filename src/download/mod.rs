@@ -74,7 +74,7 @@ pub fn bring(wish: &Wish, cache: &mut Cache, tell: &mut dyn FnMut(Event)) -> Res
     make(path.parent().expect("a download has a folder"))?;
     let (started, tag) = (Instant::now(), path.with_added_extension("etag"));
     let part = path.with_added_extension("part");
-    let kept = match wish.from_hub_cache(&part, tell)? {
+    let kept = match wish.hub_copy(&part, tell)? {
         Some(kept) => kept,
         None => wish.download(&part, &tag, tell)?,
     };
@@ -99,7 +99,7 @@ impl Wish<'_> {
     }
 
     /// What the hub's own tools have on this machine, if it is what is wanted.
-    fn from_hub_cache(&self, part: &Path, tell: &mut dyn FnMut(Event)) -> Result<Option<Kept>> {
+    fn hub_copy(&self, part: &Path, tell: &mut dyn FnMut(Event)) -> Result<Option<Kept>> {
         let Some((name, revision)) = self.hub_name()? else { return Ok(None) };
         let Some((file, commit)) = Hub::from_environment().cached(&name, &revision) else { return Ok(None) };
         let kept = Kept::of(&file, Some(commit))?;

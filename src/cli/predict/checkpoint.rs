@@ -27,8 +27,13 @@ pub struct Flags {
     /// Ask a checkpoint with its own head: timm's name of its architecture
     #[arg(long, value_name = "ARCH", requires = "weights", conflicts_with_all = ["stage", "cam"])]
     arch: Option<String>,
-    /// The checkpoint: a path, an https:// address, or hf://OWNER/NAME
-    #[arg(long, value_name = "FILE", requires = "arch")]
+    /// Its weights
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "arch",
+        help = "The checkpoint: a path, an https:// address, or hf://OWNER/NAME"
+    )]
     weights: Option<String>,
     /// Squash photographs to N x N pixels (default: as the architecture's published weights want it; so below)
     #[arg(long, value_name = "N", requires = "arch", value_parser = clap::value_parser!(u32).range(8..=4096))]

@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 fn fickle() -> (Server, Arc<AtomicBool>) {
     let changed = Arc::new(AtomicBool::new(false));
     let is_changed = changed.clone();
-    let server = Server::start(move |request| match is_changed.load(Ordering::SeqCst) {
-        true => file(request, b"something else", "\"two\""),
-        false => file(request, &content(), TAG),
+    let server = Server::start(move |request| {
+        if is_changed.load(Ordering::SeqCst) {
+            file(request, b"something else", "\"two\"")
+        } else {
+            file(request, &content(), TAG)
+        }
     });
     (server, changed)
 }

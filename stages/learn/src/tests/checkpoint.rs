@@ -48,7 +48,7 @@ impl Asked {
     }
 
     /// What the network gives for one photograph, step by step.
-    fn by_hand(&self, image: &AskedImage, size: u32, mean: [f32; 3], std: [f32; 3], eps: f64) -> Vec<f32> {
+    fn by_hand(image: &AskedImage, size: u32, mean: [f32; 3], std: [f32; 3], eps: f64) -> Vec<f32> {
         let photo = decode(&std::fs::read(&image.path).expect("reads"), &image.path).expect("decodes");
         let pixels = to_chw(&pillow::squash(&photo, size, size), mean, std);
         let side = size as usize;
@@ -70,7 +70,7 @@ fn every_output_of_the_head_is_given_for_a_photograph_squashed_and_normalised_as
         let outputs = asked.ask(out, &params).expect("answers");
         assert_eq!(outputs.classes, ["c0", "c1", "c2", "c3"]);
         for (row, image) in outputs.rows.iter().zip(&asked.images) {
-            assert_eq!((&row.image, &row.values), (&image.name, &asked.by_hand(image, size, mean, std, eps)));
+            assert_eq!((&row.image, &row.values), (&image.name, &Asked::by_hand(image, size, mean, std, eps)));
         }
         assert_eq!(outputs.rows.len(), 6);
     }
