@@ -1,6 +1,6 @@
 //! Pillow's own bicubic resampling, bit for bit: [`squash`], for checkpoints that were trained and measured on it.
 //!
-//! [`crate::resize`] is the same filter in coarser whole numbers, several times as fast: where it shrinks, its pixels differ
+//! [`crate::resize()`] is the same filter in coarser whole numbers, several times as fast: where it shrinks, its pixels differ
 //! by a level here and there. That is nothing to a network trained on them, and visible in the logits of one that was not.
 
 use image::RgbImage;

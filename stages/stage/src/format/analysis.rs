@@ -43,7 +43,7 @@ pub struct SplitAnalysis {
     pub labels_per_image: BTreeMap<u64, u64>,
     /// Mean number of labels a photograph.
     pub cardinality: f64,
-    /// Names the split, wherever its files lie ([`super::fingerprint`]).
+    /// Names the split, wherever its files lie ([`super::fingerprint()`]).
     pub fingerprint: String,
 }
 
