@@ -148,7 +148,7 @@ fn card() -> DatasetCard {
         schema: DatasetCard::SCHEMA,
         name: "synthetic apple leaves".into(),
         synthetic: true,
-        description: "Pictures of apple leaves drawn by a program (plantpipe's kind `sample`), not photographs. \
+        description: "Pictures of apple leaves drawn by a program (plantpipe's kind sample), not photographs. \
                       Labels and lesion masks are exact because the program drew the lesions. Scores on these \
                       pictures say nothing about real leaves."
             .into(),
