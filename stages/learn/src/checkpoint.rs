@@ -5,6 +5,7 @@ use crate::batches::Batches;
 use crate::infer::logits;
 use crate::models::{Arch, Config, Network};
 use crate::weights::{self, Checkpoint, Wanted};
+use crate::words::counted;
 use crate::{CRATES, NETWORK, device};
 use burn::tensor::Device;
 use plantpipe_pixels::{RgbImage, decode, pillow};
@@ -188,8 +189,11 @@ fn names(file: Option<&Path>, outputs: usize) -> Result<Vec<String>> {
     if names.len() == outputs {
         return Ok(names);
     }
-    Err(Error::at(file, format!("{} lines, and the checkpoint has {outputs} outputs", names.len()))
-        .hint("a line a class, in the order of the outputs"))
+    Err(Error::at(file, {
+        let lines = counted(names.len(), "line");
+        format!("{lines}, and the checkpoint has {}", counted(outputs, "output"))
+    })
+    .hint("a line a class, in the order of the outputs"))
 }
 
 /// A photograph, upright, squashed to a square as Pillow does it.

@@ -41,8 +41,10 @@ fn is_pytorch(path: &Path, bytes: &[u8]) -> bool {
 }
 
 fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| Error::at(path, format!("this is no safetensors file ({error})")))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| {
+        Error::at(path, format!("this is no safetensors file, or not a whole one ({error})"))
+            .hint("bring it again, or name another file: .safetensors, or .pth as `torch.save` writes it")
+    })?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors().into_iter().filter(|(name, _)| !is_counter(name)) {
         let number = match view.dtype() {
