@@ -53,11 +53,11 @@ impl Recipe {
         Digest::of_json("plantpipe 2026 recipe", self)
     }
 
-    /// What stays the same from one run of a per-item stage to the next: the recipe without the input that it works
+    /// What stays the same from one run of a per-item stage to the next: the recipe without the inputs that it works
     /// through item by item.
-    pub fn family(&self, items: &str) -> Key {
+    pub fn family(&self, items: &[&str]) -> Key {
         let mut recipe = self.clone();
-        recipe.inputs.remove(items);
+        recipe.inputs.retain(|name, _| !items.contains(&name.as_str()));
         Digest::of_json("plantpipe 2026 family", &recipe)
     }
 

@@ -254,7 +254,7 @@ fn keep(
         let digest = project.cache.keep(&folder, linked)?;
         outputs.insert(output, digest);
     }
-    if kind.uses.items.is_some() {
+    if !kind.uses.items.is_empty() {
         let written = project.cache.manifest(outputs[kind.outputs[0].name]);
         items::check(&report.items, &written.expect("it was written by now"))?;
     }

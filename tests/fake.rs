@@ -78,7 +78,7 @@ const EACH: Kind = Kind {
         ParamSpec { name: "note", doc: "a word added to each", ty: ParamType::Text, default: Some("\"\"") },
         ParamSpec { name: "lie", doc: "record what is not so", ty: ParamType::Bool, default: Some("false") },
     ],
-    uses: Uses { items: Some("from"), ..Uses::NOTHING },
+    uses: Uses { items: &["from"], ..Uses::NOTHING },
     run: each,
     ..BASE
 };
@@ -97,7 +97,7 @@ fn each(ctx: &Context) -> Result<()> {
     for path in files(root)? {
         let id = path.file_name().expect("a name").to_string_lossy().into_owned();
         let out = folder.join(&id);
-        if ctx.known_digest("from", &path).is_some_and(|digest| ctx.reuse(&id, digest, &out)) {
+        if ctx.known("from", &path).is_some_and(|known| ctx.reuse(&id, &known.digest, &out)) {
             continue;
         }
         ctx.note(format!("made {id}"));
