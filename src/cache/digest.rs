@@ -108,10 +108,6 @@ impl Manifest {
         Self { names, entries, digests: Default::default() }
     }
 
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     pub fn names(&self) -> &Names {
         &self.names
     }
