@@ -12,7 +12,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
-            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE],
+            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &SCORE],
             plantpipe_command::KINDS,
         ],
         ask: Some(&ASK),
@@ -109,6 +109,42 @@ fn each(ctx: &Context) -> Result<()> {
     }
     let reused = ctx.reused();
     ctx.note(format!("{reused} as before"));
+    Ok(())
+}
+
+/// Joins each file of one input with the file of that name in the other: an item is a pair, and both inputs count.
+const PAIRS: Kind = Kind {
+    name: "pairs",
+    doc: "joins files of one name",
+    inputs: &[
+        FROM,
+        InputSpec { name: "with", doc: "what to join", format: "text", arity: Arity::One, reads: Reads::All },
+    ],
+    uses: Uses { items: &["from", "with"], ..Uses::NOTHING },
+    run: pairs,
+    ..BASE
+};
+
+fn pairs(ctx: &Context) -> Result<()> {
+    let folder = ctx.output("text")?;
+    let digest = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    for first in files(&ctx.input("from").path)? {
+        let id = first.file_name().expect("a name").to_string_lossy().into_owned();
+        let second = ctx.input("with").path.join(&id);
+        let out = folder.join(&id);
+        let known = ctx.known("from", &first).zip(ctx.known("with", &second));
+        let known = known.map(|(first, second)| format!("{} {}", first.digest, second.digest));
+        if known.is_some_and(|input| ctx.reuse(&id, &input, &out)) {
+            continue;
+        }
+        ctx.note(format!("made {id}"));
+        let text = |path: &Path| std::fs::read_to_string(path).io("read", path);
+        let (first, second) = (text(&first)?, text(&second)?);
+        let input = format!("{} {}", digest(&first), digest(&second));
+        let both = first + &second;
+        std::fs::write(&out, &both).io("write", &out)?;
+        ctx.record(Item { id, input, output: digest(&both) });
+    }
     Ok(())
 }
 

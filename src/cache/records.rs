@@ -2,7 +2,7 @@
 //! stage was the last time it was asked for.
 
 use super::digest::Digest;
-use super::{Cache, write_whole};
+use super::{Cache, write_quickly, write_whole};
 use crate::error::Result;
 use crate::recipe::{Key, Recipe};
 use plantpipe_stage::Item;
@@ -75,7 +75,7 @@ impl Cache {
             return Ok(None);
         }
         let bytes = postcard::to_stdvec(items).expect("texts become bytes");
-        write_whole(&self.items_path(key), &bytes)?;
+        write_quickly(&self.items_path(key), &bytes)?;
         Ok(Some(blake3::hash(&bytes).into()))
     }
 
@@ -94,7 +94,7 @@ impl Cache {
     }
 
     pub fn write_family(&self, family: Key, last: Key) -> Result<()> {
-        write_whole(&self.family_path(family), &pretty(&Family { schema: SCHEMA, last }))
+        write_quickly(&self.family_path(family), &pretty(&Family { schema: SCHEMA, last }))
     }
 
     fn family_path(&self, family: Key) -> PathBuf {

@@ -1,7 +1,7 @@
 //! Stage runs as children of this process: [`Local`] starts the same binary with `exec ACTION.json`.
 
 use super::Executor;
-use crate::cache::write_whole;
+use crate::cache::write_quickly;
 use crate::error::{Error, Result};
 use crate::interrupt::{self, Lifeline};
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event, Report};
@@ -22,7 +22,7 @@ impl Executor for Local {
     fn run(&self, action: &Action, tell: &mut dyn FnMut(Event)) -> Result<Report> {
         let folder = action.report.parent().expect("the report lies in a folder");
         let file = folder.join("action.json");
-        write_whole(&file, &serde_json::to_vec_pretty(action).expect("an action becomes JSON"))?;
+        write_quickly(&file, &serde_json::to_vec(action).expect("an action becomes JSON"))?;
         let log = folder.join("stderr");
         let stderr = File::create(&log).map_err(|error| Error::io("write", &log, &error))?;
         let program = this_program()?;
