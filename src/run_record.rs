@@ -5,9 +5,10 @@ use crate::cache::openings::{Opened, Openings};
 use crate::cache::{Cache, records::pretty, write_whole};
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::recipe::Key;
 use jiff::Timestamp;
 use plantpipe_stage::Opening;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One run of `plantpipe run`.
@@ -38,20 +39,48 @@ pub struct Machine {
 #[derive(Debug, Serialize)]
 pub struct StageRun {
     pub stage: String,
-    /// False: fresh, left alone.
-    pub ran: bool,
+    pub fate: Fate,
+    /// Under which its recipe and its outputs are recorded; none where nothing came of it.
+    pub key: Option<Key>,
     /// How long it took, then or when it was recorded.
     pub seconds: f64,
 }
 
+/// What became of a stage in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    Ran,
+    /// Left alone: recorded before.
+    Fresh,
+    Failed,
+    /// Not begun: something that it needs failed.
+    Skipped,
+    /// Begun, but the run was asked to stop.
+    Stopped,
+}
+
 impl StageRun {
-    pub fn ran(stage: &str, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), ran: true, seconds }
+    pub fn ran(stage: &str, key: Key, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Ran, key: Some(key), seconds }
     }
 
     pub fn fresh(stage: &str, assessment: &Assessment) -> Self {
-        let record = assessment.ready.as_ref().and_then(|ready| ready.record.as_ref());
-        Self { stage: stage.to_owned(), ran: false, seconds: record.map_or(0.0, |record| record.seconds) }
+        let ready = assessment.ready.as_ref();
+        let seconds = ready.and_then(|ready| ready.record.as_ref()).map_or(0.0, |record| record.seconds);
+        Self { stage: stage.to_owned(), fate: Fate::Fresh, key: ready.map(|ready| ready.key), seconds }
+    }
+
+    pub fn failed(stage: &str, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Failed, key: None, seconds }
+    }
+
+    pub fn skipped(stage: &str) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Skipped, key: None, seconds: 0.0 }
+    }
+
+    pub fn stopped(stage: &str, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Stopped, key: None, seconds }
     }
 }
 
@@ -81,7 +110,7 @@ impl RunRecord {
 
     /// How many stages ran.
     pub fn ran(&self) -> usize {
-        self.stages.iter().filter(|stage| stage.ran).count()
+        self.stages.iter().filter(|stage| stage.fate == Fate::Ran).count()
     }
 
     pub fn finish(&mut self, seconds: f64, error: Option<&Error>) {
@@ -110,7 +139,13 @@ impl RunRecord {
             self.version,
         );
         for stage in &self.stages {
-            let how = if stage.ran { "ran" } else { "taken from the cache" };
+            let how = match stage.fate {
+                Fate::Ran => "ran",
+                Fate::Fresh => "taken from the cache",
+                Fate::Failed => "failed",
+                Fate::Skipped => "skipped",
+                Fate::Stopped => "stopped",
+            };
             page.push_str(&format!("| {} | {how} | {:.1} |\n", stage.stage, stage.seconds));
         }
         page.push_str(&opened(openings));
