@@ -11,14 +11,19 @@ use plantpipe_stage::Opening;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Version of the format; a record of another one is not read.
+pub const SCHEMA: u32 = 2;
+
 /// One run of `plantpipe run`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunRecord {
     pub schema: u32,
-    pub version: &'static str,
+    pub version: String,
     pub started: Timestamp,
     pub pipeline: String,
     pub profile: Option<String>,
+    /// What `--set` said.
+    pub set: Vec<String>,
     pub device: String,
     pub machine: Machine,
     pub stages: Vec<StageRun>,
@@ -28,7 +33,7 @@ pub struct RunRecord {
 }
 
 /// Where it ran.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     pub system: String,
     pub processor: String,
@@ -36,7 +41,7 @@ pub struct Machine {
 }
 
 /// A stage in a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StageRun {
     pub stage: String,
     pub fate: Fate,
@@ -87,11 +92,12 @@ impl StageRun {
 impl RunRecord {
     pub fn new(project: &Project, threads: usize) -> Self {
         Self {
-            schema: 1,
-            version: env!("CARGO_PKG_VERSION"),
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             started: Timestamp::now(),
             pipeline: project.graph.pipeline.name.clone(),
             profile: project.profile().map(str::to_owned),
+            set: project.set.clone(),
             device: project.device.as_str().to_owned(),
             machine: Machine {
                 system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
