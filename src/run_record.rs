@@ -110,10 +110,6 @@ impl RunRecord {
         }
     }
 
-    pub fn push(&mut self, stage: StageRun) {
-        self.stages.push(stage);
-    }
-
     /// How many stages ran.
     pub fn ran(&self) -> usize {
         self.stages.iter().filter(|stage| stage.fate == Fate::Ran).count()

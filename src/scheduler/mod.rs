@@ -75,8 +75,8 @@ pub fn run(
     let planned = plan(project, options)?;
     tell(Event::RunPlanned { stages: planned.clone() });
     let mut record = RunRecord::new(project, options.threads);
-    let (stages, result) = Work::new(project, options, &planned, executor, tell).to_the_end();
-    stages.into_iter().for_each(|stage| record.push(stage));
+    let (stages, result) = Work::new(project, options, &planned, executor, tell).finish();
+    record.stages = stages;
     project.cache.scanner.save()?;
     let ran = record.ran();
     if ran > 0 || result.is_err() {

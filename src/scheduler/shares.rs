@@ -57,8 +57,7 @@ impl Shares {
         if matches!(self.jobs, Jobs::AtMost(_)) || chosen.is_empty() {
             return true;
         }
-        let all: Option<Vec<f64>> =
-            chosen.iter().map(|at| ready[*at].seconds).chain([wish.seconds]).map(|seconds| seconds).collect();
+        let all: Option<Vec<f64>> = chosen.iter().map(|at| ready[*at].seconds).chain([wish.seconds]).collect();
         match all {
             Some(all) => {
                 let least = all.iter().copied().fold(f64::INFINITY, f64::min);
@@ -89,4 +88,48 @@ fn divide(threads: usize, weights: &[f64]) -> Vec<usize> {
         }
     }
     given
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(kind: &'static str, seconds: Option<f64>) -> Wish {
+        Wish { kind, seconds }
+    }
+
+    fn shares(threads: usize) -> Shares {
+        Shares { threads, jobs: Jobs::Auto }
+    }
+
+    #[test]
+    fn new_ones_of_a_kind_share_evenly_and_the_first_have_the_rest() {
+        let new = vec![wish("train", None); 3];
+        assert_eq!(shares(8).start(&[], &new), [(0, 3), (1, 3), (2, 2)]);
+        assert_eq!(shares(2).start(&[], &new), [(0, 1), (1, 1)]);
+    }
+
+    #[test]
+    fn those_that_ran_before_share_by_what_they_took() {
+        let known = [wish("predict", Some(5.0)), wish("explain", Some(15.0))];
+        assert_eq!(shares(16).start(&[], &known), [(0, 4), (1, 12)]);
+        // A quarter of two threads is not worth a start beside the other.
+        assert_eq!(shares(2).start(&[], &known), [(0, 2)]);
+    }
+
+    #[test]
+    fn those_of_different_kinds_that_never_ran_wait_for_one_another() {
+        let ready = [wish("resize", None), wish("encode", None), wish("resize", None)];
+        assert_eq!(shares(4).start(&[], &ready), [(0, 2), (2, 2)]);
+        let asked = Shares { threads: 4, jobs: Jobs::AtMost(2) };
+        assert_eq!(asked.start(&[], &ready), [(0, 2), (1, 2)]);
+    }
+
+    #[test]
+    fn threads_that_are_free_are_given_and_no_more() {
+        let ready = [wish("encode", None), wish("encode", None)];
+        assert_eq!(shares(4).start(&[3], &ready), [(0, 1)]);
+        assert_eq!(shares(4).start(&[4], &ready), []);
+        assert_eq!(Shares { threads: 4, jobs: Jobs::AtMost(1) }.start(&[1], &ready), []);
+    }
 }

