@@ -127,8 +127,13 @@ fn each_stage(
                 outputs
             }
             _ => {
-                let (outputs, seconds) = execute(project, *id, assessment, options, executor, tell)?;
-                record.push(StageRun::ran(&name, seconds));
+                let started = Instant::now();
+                let key = assessment.ready.as_ref().map(|ready| ready.key);
+                let executed = execute(project, *id, assessment, options, executor, tell);
+                let (outputs, seconds) = executed.inspect_err(|_| {
+                    record.push(StageRun::failed(&name, started.elapsed().as_secs_f64()));
+                })?;
+                record.push(StageRun::ran(&name, key.expect("what ran was ready"), seconds));
                 outputs
             }
         };
