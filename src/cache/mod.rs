@@ -21,6 +21,7 @@ pub mod objects;
 pub mod openings;
 pub mod records;
 pub mod scan;
+pub mod seal;
 
 use crate::error::{Error, Result};
 use std::fs;
