@@ -10,6 +10,7 @@
 mod assess;
 mod cache;
 mod cli;
+mod conduct;
 mod console;
 mod device;
 mod document;
@@ -19,6 +20,7 @@ mod error;
 mod event;
 mod exec;
 mod executor;
+mod frozen;
 mod graph;
 mod interrupt;
 mod items;

@@ -6,6 +6,7 @@ mod command_line;
 #[cfg(feature = "download")]
 mod download;
 mod file;
+mod frozen;
 mod items;
 mod keys;
 mod luck;
@@ -13,7 +14,9 @@ mod matrix;
 mod openings;
 mod parallel;
 mod predict;
+mod retries;
 mod schema;
+mod subset;
 
 use crate::world::World;
 
