@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Origin, SourceId, StageId};
 use crate::pipeline::Location;
 use crate::project::Project;
+use crate::reasons::{self, Reason};
 use crate::recipe::{Key, Recipe};
 use crate::sources;
 use plantpipe_stage::format::{Ancestor, Edge, Lineage};
@@ -52,6 +53,8 @@ impl State {
 pub struct Assessment {
     pub state: State,
     pub reasons: Vec<String>,
+    /// What differs from the last run, where that is why.
+    pub changes: Vec<Reason>,
     /// None when blocked.
     pub ready: Option<Ready>,
     /// Its outputs, when fresh.
@@ -91,12 +94,12 @@ pub fn assess_all(project: &mut Project, ids: &[StageId]) -> Result<Vec<(StageId
 /// Assesses one stage, given what is known upstream.
 pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Assessment> {
     if let Some(reason) = blocker(project, id, known) {
-        return Ok(Assessment { state: State::Blocked, reasons: vec![reason], ready: None, outputs: None });
+        return Ok(Assessment { state: State::Blocked, reasons: vec![reason], changes: Vec::new(), ready: None, outputs: None });
     }
     let ready = prepare(project, id, known)?;
-    let (state, reasons) = judge(project, id, &ready)?;
+    let (state, reasons, changes) = judge(project, id, &ready)?;
     let outputs = (state == State::Fresh).then(|| ready.record.as_ref().expect("fresh is recorded").outputs.clone());
-    Ok(Assessment { state, reasons, ready: Some(ready), outputs })
+    Ok(Assessment { state, reasons, changes, ready: Some(ready), outputs })
 }
 
 /// What keeps the key from being known.
@@ -184,7 +187,7 @@ fn prepare(project: &mut Project, id: StageId, known: &Known) -> Result<Ready> {
     Ok(Ready { key, recipe, inputs, lineage, watched, record })
 }
 
-fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Vec<String>)> {
+fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Vec<String>, Vec<Reason>)> {
     if let Some(record) = &ready.record {
         for (name, digest) in &record.outputs {
             let what = match project.cache.presence(*digest)? {
@@ -193,24 +196,27 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
                 Presence::Altered(file) if file.is_empty() => "was altered in the cache".to_owned(),
                 Presence::Altered(file) => format!("was altered in the cache: {file}"),
             };
-            return Ok((State::Missing, vec![format!("output `{name}` {what}")]));
+            return Ok((State::Missing, vec![format!("output `{name}` {what}")], Vec::new()));
         }
-        return Ok((State::Fresh, Vec::new()));
+        return Ok((State::Fresh, Vec::new(), Vec::new()));
     }
     let stage = project.graph.stage(id);
     let last = project.cache.last(project.profile(), &stage.name.value);
     let before = last.done.and_then(|key| project.cache.record(key));
-    let (mut state, mut reasons) = match before {
-        None => (State::NeverRun, vec!["never run".to_owned()]),
-        Some(before) => (State::Stale, ready.recipe.reasons_since(&before.recipe)),
-    };
+    let (mut state, mut reasons, mut changes) = (State::NeverRun, vec!["never run".to_owned()], Vec::new());
+    if let Some(before) = before {
+        state = State::Stale;
+        changes = ready.recipe.reasons_since(&before.recipe);
+        reasons::explain(project, id, ready, &before.recipe, &mut changes);
+        reasons = changes.iter().map(ToString::to_string).collect();
+    }
     if let Some((key, message)) = last.failed
         && key == ready.key
     {
         state = State::Failed;
         reasons.push(format!("the last try failed: {message}"));
     }
-    Ok((state, reasons))
+    Ok((state, reasons, changes))
 }
 
 /// What lies upstream, without times, hosts and absolute paths.

@@ -29,6 +29,7 @@ mod pipeline;
 mod project;
 mod publish;
 mod recipe;
+mod reasons;
 pub mod registry;
 mod run_record;
 mod scheduler;
