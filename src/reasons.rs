@@ -1,8 +1,9 @@
 //! Why a stage is not fresh, as data: [`Reason`], a difference of two recipes, down to photographs and rows of tables.
 
 use crate::assess::Ready;
+use crate::cache::digest::Digest;
 use crate::cache::inputs::{Listing, Rows};
-use crate::cache::scan::side_by_side;
+use crate::cache::scan::{Snapshot, side_by_side};
 use crate::console::counted;
 use crate::graph::StageId;
 use crate::project::Project;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
+use std::path::Path;
 
 /// One difference between a recipe and an earlier one; in words: `lr: 0.001 -> 0.0003`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -233,23 +235,59 @@ impl Display for Reason {
 
 /// Says of each input that changed what changed in it, as far as the cache knows what it was.
 pub fn explain(project: &mut Project, id: StageId, ready: &Ready, before: &Recipe, reasons: &mut [Reason]) {
-    let specs: Vec<(String, Reads)> =
-        project.graph.stage(id).inputs.iter().map(|input| (input.name.clone(), input.reads)).collect();
-    let mut watched = ready.watched.iter();
-    for (name, reads) in specs {
-        let artifacts = &ready.inputs[&name];
-        let seen: Vec<_> = watched.by_ref().take(artifacts.len()).collect();
+    for input in read(project, id, ready) {
         let changed = reasons.iter_mut().find_map(|reason| match reason {
-            Reason::Input { name: of, change: InputChange::Changed { artifacts } } if *of == name => Some(artifacts),
+            Reason::Input { name, change: InputChange::Changed { artifacts } } if *name == input.name => Some(artifacts),
             _ => None,
         });
-        let (Some(changed), Some(old)) = (changed, before.inputs.get(&name)) else { continue };
-        let new = &ready.recipe.inputs[&name];
-        for (at, (path, snapshot)) in seen.into_iter().enumerate().filter(|(at, _)| old[*at] != new[*at]) {
-            let now = Listing::of(path, &snapshot.manifest, reads);
-            let detail = project.cache.listing(old[at]).map(|before| Detail::between(&before, &now));
-            let name = artifacts[at].name.clone();
-            changed.push(ArtifactChange { name, alone: artifacts.len() == 1, detail });
+        let (Some(changed), Some(old)) = (changed, before.inputs.get(&input.name)) else { continue };
+        let old = old[input.at];
+        if old == input.digest {
+            continue;
         }
+        let now = Listing::of(input.place, &input.snapshot.manifest, input.reads);
+        let detail = project.cache.listing(old).map(|before| Detail::between(&before, &now));
+        changed.push(ArtifactChange { name: input.artifact, alone: input.alone, detail });
     }
+}
+
+/// Keeps what is needed to say, another day, what changed in the inputs of a stage since it ran now.
+pub fn remember(project: &Project, id: StageId, ready: &Ready) {
+    for input in read(project, id, ready) {
+        project.cache.remember_input(input.digest, input.place, &input.snapshot.manifest, input.reads);
+    }
+}
+
+/// An artifact that a stage reads.
+struct Read<'a> {
+    name: String,
+    /// Its place among those of its input.
+    at: usize,
+    alone: bool,
+    reads: Reads,
+    artifact: String,
+    digest: Digest,
+    place: &'a Path,
+    snapshot: &'a Snapshot,
+}
+
+fn read<'a>(project: &Project, id: StageId, ready: &'a Ready) -> Vec<Read<'a>> {
+    let mut watched = ready.watched.iter();
+    let mut all = Vec::new();
+    for input in &project.graph.stage(id).inputs {
+        let artifacts = ready.inputs.get(&input.name).map_or(&[][..], Vec::as_slice);
+        let digests = ready.recipe.inputs.get(&input.name).map_or(&[][..], Vec::as_slice);
+        let seen = artifacts.iter().zip(digests).zip(watched.by_ref());
+        all.extend(seen.enumerate().map(|(at, ((artifact, digest), (place, snapshot)))| Read {
+            name: input.name.clone(),
+            at,
+            alone: artifacts.len() == 1,
+            reads: input.reads,
+            artifact: artifact.name.clone(),
+            digest: *digest,
+            place,
+            snapshot,
+        }));
+    }
+    all
 }
