@@ -2,6 +2,7 @@
 //! stage was the last time it was asked for.
 
 use super::digest::Digest;
+use super::seal::{self, seal};
 use super::{Cache, write_quickly, write_whole};
 use crate::error::Result;
 use crate::recipe::{Key, Recipe};
@@ -72,7 +73,7 @@ impl Cache {
     }
 
     pub fn write_record(&self, record: &Record) -> Result<()> {
-        write_whole(&self.record_path(record.key), &pretty(record))
+        write_whole(&self.record_path(record.key), &seal(record))
     }
 
     /// The items that a recorded run made, sorted by id; none where their file is gone or damaged.
@@ -100,7 +101,7 @@ impl Cache {
     }
 
     pub fn write_last(&self, profile: Option<&str>, stage: &str, last: Last) -> Result<()> {
-        write_whole(&self.last_path(profile, stage), &pretty(&Last { schema: SCHEMA, ..last }))
+        write_whole(&self.last_path(profile, stage), &seal(&Last { schema: SCHEMA, ..last }))
     }
 
     /// The last record of a family of recipes ([`Recipe::family`]).
@@ -110,7 +111,7 @@ impl Cache {
     }
 
     pub fn write_family(&self, family: Key, last: Key) -> Result<()> {
-        write_quickly(&self.family_path(family), &pretty(&Family { schema: SCHEMA, last }))
+        write_quickly(&self.family_path(family), &seal(&Family { schema: SCHEMA, last }))
     }
 
     fn family_path(&self, family: Key) -> PathBuf {
@@ -132,7 +133,7 @@ impl Cache {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    seal::open(&std::fs::read(path).ok()?)
 }
 
 pub fn pretty(value: &impl Serialize) -> Vec<u8> {
