@@ -94,7 +94,13 @@ pub fn assess_all(project: &mut Project, ids: &[StageId]) -> Result<Vec<(StageId
 /// Assesses one stage, given what is known upstream.
 pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Assessment> {
     if let Some(reason) = blocker(project, id, known) {
-        return Ok(Assessment { state: State::Blocked, reasons: vec![reason], changes: Vec::new(), ready: None, outputs: None });
+        return Ok(Assessment {
+            state: State::Blocked,
+            reasons: vec![reason],
+            changes: Vec::new(),
+            ready: None,
+            outputs: None,
+        });
     }
     let ready = prepare(project, id, known)?;
     let (state, reasons, changes) = judge(project, id, &ready)?;

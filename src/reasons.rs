@@ -21,13 +21,37 @@ use std::path::Path;
 pub enum Reason {
     /// Another version of plantpipe's recipes.
     Schema,
-    Kind { before: String, after: String },
-    Param { name: String, before: Option<Value>, after: Option<Value> },
-    Input { name: String, change: InputChange },
-    Code { kind: String, file: String, change: Change },
-    Crate { name: String, before: Option<String>, after: Option<String> },
-    Seed { before: Option<u64>, after: Option<u64> },
-    Device { before: Option<String>, after: Option<String> },
+    Kind {
+        before: String,
+        after: String,
+    },
+    Param {
+        name: String,
+        before: Option<Value>,
+        after: Option<Value>,
+    },
+    Input {
+        name: String,
+        change: InputChange,
+    },
+    Code {
+        kind: String,
+        file: String,
+        change: Change,
+    },
+    Crate {
+        name: String,
+        before: Option<String>,
+        after: Option<String>,
+    },
+    Seed {
+        before: Option<u64>,
+        after: Option<u64>,
+    },
+    Device {
+        before: Option<String>,
+        after: Option<String>,
+    },
     /// The pipeline upstream was declared differently, though its results are the same.
     Lineage,
 }
@@ -48,9 +72,14 @@ pub enum InputChange {
     New,
     Gone,
     /// It has another number of artifacts.
-    Artifacts { before: usize, after: usize },
+    Artifacts {
+        before: usize,
+        after: usize,
+    },
     /// Each artifact that changed.
-    Changed { artifacts: Vec<ArtifactChange> },
+    Changed {
+        artifacts: Vec<ArtifactChange>,
+    },
 }
 
 /// What changed in an artifact.
@@ -138,7 +167,9 @@ impl Detail {
                 return detail.images.count(name, a.is_some(), b.is_some());
             }
             match before.rows(name).zip(now.rows(name)) {
-                Some((old, new)) if a.is_some() && b.is_some() => detail.tables.push(TableDelta::between(name, &old, &new)),
+                Some((old, new)) if a.is_some() && b.is_some() => {
+                    detail.tables.push(TableDelta::between(name, &old, &new))
+                }
                 _ => detail.files.count(name, a.is_some(), b.is_some()),
             }
         });
@@ -152,7 +183,8 @@ impl Detail {
                 parts.push("other columns".to_owned());
             }
             parts.extend(table.rows.words("row"));
-            let what = if parts.is_empty() { "the same rows, written differently".to_owned() } else { parts.join(", ") };
+            let what =
+                if parts.is_empty() { "the same rows, written differently".to_owned() } else { parts.join(", ") };
             if table.file.is_empty() { what } else { format!("{}: {what}", table.file) }
         });
         let counts = [self.images.words("image"), self.files.words("file")];
@@ -237,7 +269,9 @@ impl Display for Reason {
 pub fn explain(project: &mut Project, id: StageId, ready: &Ready, before: &Recipe, reasons: &mut [Reason]) {
     for input in read(project, id, ready) {
         let changed = reasons.iter_mut().find_map(|reason| match reason {
-            Reason::Input { name, change: InputChange::Changed { artifacts } } if *name == input.name => Some(artifacts),
+            Reason::Input { name, change: InputChange::Changed { artifacts } } if *name == input.name => {
+                Some(artifacts)
+            }
             _ => None,
         });
         let (Some(changed), Some(old)) = (changed, before.inputs.get(&input.name)) else { continue };

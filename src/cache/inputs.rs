@@ -66,9 +66,7 @@ impl Listing {
     pub fn rows(&self, table: &str) -> Option<Rows> {
         match &self.tables {
             Tables::Kept(tables) => tables.get(table).cloned(),
-            Tables::In(folder) => {
-                Rows::read(&if table.is_empty() { folder.clone() } else { folder.join(table) })
-            }
+            Tables::In(folder) => Rows::read(&if table.is_empty() { folder.clone() } else { folder.join(table) }),
         }
     }
 

@@ -64,7 +64,7 @@ struct Next<'a> {
     stage: &'a str,
     /// Else it depends on whether the bytes before it change.
     certain: bool,
-    last_seconds: Option<f64>,
+    last_seconds: f64,
 }
 
 impl<'a> Told<'a> {
@@ -93,10 +93,10 @@ impl<'a> Told<'a> {
         let is_declared = assessment.changes.iter().any(|change| !matches!(change, Reason::Input { .. }));
         let below = project.graph.order.iter().filter(|_| !is_fresh);
         let below = below.filter(|other| **other != id && project.graph.with_ancestors(&[**other]).contains(&id));
-        let then = below.map(|other| Next {
-            stage: name(*other),
-            certain: is_declared && project.graph.stage(*other).kind.uses.lineage,
-            last_seconds: last(*other).done.and_then(|key| project.cache.record(key)).map(|record| record.seconds),
+        let then = below.filter_map(|other| {
+            let last = last(*other).done.and_then(|key| project.cache.record(key))?;
+            let certain = is_declared && project.graph.stage(*other).kind.uses.lineage;
+            Some(Next { stage: name(*other), certain, last_seconds: last.seconds })
         });
         let then = then.collect();
         Self { name: name(id), assessment, behind, ran, cut_off, then }
@@ -145,13 +145,12 @@ impl<'a> Told<'a> {
             text.push_str(&format!("last ran {when}, took {}: {why}\n", duration(ran.seconds)));
         }
         if !self.then.is_empty() {
-            text.push_str("what follows from it, with the time that it took last:\n");
+            text.push_str("because of it, with the time that each took last:\n");
         }
         let width = self.then.iter().map(|next| next.stage.len()).max().unwrap_or(0);
         for next in &self.then {
             let verb = if next.certain { "run" } else { "perhaps" };
-            let took = next.last_seconds.map_or_else(|| "never run".to_owned(), duration);
-            text.push_str(&format!("  {verb:<8}{:<width$}  {took}\n", next.stage));
+            text.push_str(&format!("  {verb:<8}{:<width$}  {}\n", next.stage, duration(next.last_seconds)));
         }
         text
     }

@@ -14,6 +14,7 @@ mod openings;
 mod parallel;
 mod predict;
 mod schema;
+mod why;
 
 use crate::world::World;
 
