@@ -13,8 +13,8 @@ fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
             &[
-                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &SCORE, &MEET,
-                &STUMBLE,
+                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &LOOK, &ROWS,
+                &SCORE, &MEET, &STUMBLE,
             ],
             plantpipe_command::KINDS,
         ],
@@ -150,6 +150,32 @@ fn pairs(ctx: &Context) -> Result<()> {
     }
     Ok(())
 }
+
+/// Reads photographs.
+const LOOK: Kind = Kind {
+    name: "look",
+    doc: "counts photographs",
+    inputs: &[InputSpec { name: "photos", reads: Reads::Images, ..FROM }],
+    run: |ctx| {
+        let names = files(&ctx.input("photos").path)?;
+        write(ctx, &names.iter().filter(|path| Reads::is_image(&path.to_string_lossy())).count().to_string())
+    },
+    ..BASE
+};
+
+/// Reads tables.
+const ROWS: Kind = Kind {
+    name: "rows",
+    doc: "copies tables",
+    inputs: &[InputSpec { name: "photos", reads: Reads::Tables, ..FROM }],
+    run: |ctx| {
+        let tables = files(&ctx.input("photos").path)?.into_iter();
+        let tables = tables.filter(|path| Reads::is_table(&path.to_string_lossy()));
+        let texts = tables.map(|path| std::fs::read_to_string(&path).io("read", path)).collect::<Result<String>>()?;
+        write(ctx, &texts)
+    },
+    ..BASE
+};
 
 const FAIL: Kind = Kind {
     name: "fail",

@@ -9,6 +9,7 @@
 //! ├── records/<key>.json       recipe -> output digests, written last
 //! ├── records/<key>.items      what a per-item stage made of each item
 //! ├── families/<family>.json   the last record of recipes that differ in their items only
+//! ├── inputs/<digest>          what went in, file by file and row by row, for `why`
 //! ├── stages/<profile>/<stage>.json   what the stage was last time
 //! ├── scratch/                 where a running stage writes
 //! ├── out/<stage>/<output>     current outputs: links into objects/
@@ -17,6 +18,7 @@
 //! ```
 
 pub mod digest;
+pub mod inputs;
 pub mod lock;
 pub mod names;
 pub mod objects;

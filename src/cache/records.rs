@@ -6,6 +6,7 @@ use super::seal::{self, seal};
 use super::{Cache, write_quickly, write_whole};
 use crate::error::Result;
 use crate::recipe::{Key, Recipe};
+use jiff::Timestamp;
 use plantpipe_stage::Item;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -41,6 +42,21 @@ pub struct Last {
     pub done: Option<Key>,
     /// The last run, if it failed: its key and what it said.
     pub failed: Option<(Key, String)>,
+    /// When it last ran to its end, rather than being found in the cache.
+    #[serde(default)]
+    pub ran: Option<LastRan>,
+}
+
+/// When and why a stage last ran, for `why`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastRan {
+    pub time: Timestamp,
+    pub key: Key,
+    pub seconds: f64,
+    pub reasons: Vec<String>,
+    /// It gave what it had given the time before.
+    pub same_bytes: bool,
 }
 
 /// Which record of a per-item stage's family is the last.
