@@ -131,7 +131,7 @@ fn one_change(world: &World, rounds: usize, table: &mut Table) -> Result<(), Str
 
 /// Many tiny files in folders of a thousand: time and memory as their number grows.
 fn scale(files: usize, rounds: usize) -> Result<(), String> {
-    println!("\n| files | `status`, nothing changed | a million files | `find` | ratio | memory |");
+    println!("\n| files | `status`, nothing changed | a million at that rate | `find` | ratio | memory |");
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     for count in [files / 100, files / 10, files] {
         let world = Scale::new(count)?;

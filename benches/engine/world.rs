@@ -14,8 +14,8 @@ const PIPELINE: &str = "[pipeline]\nname = 'bench'\n[sources]\nphotos = 'photos'
 const SAMPLE: &str = "[pipeline]\nname = 'drawn'\n[stages.drawn]\nkind = 'sample'\ntrain = 150\nval = 25\ntest = 25\n";
 
 const MANY: &str = "[pipeline]\nname = 'many'\n[sources]\nmany = 'many'\n\
-    [stages.count]\nkind = 'command'\nrun = 'ls \"$PLANTPIPE_INPUT_FILES\" > \"$PLANTPIPE_OUTPUT_TEXT/names\"'\n\
-    inputs = { files = 'many' }\noutputs = { text = 'text' }\n";
+    [stages.count]\nkind = 'command'\nrun = 'ls \"$PLANTPIPE_INPUT_MANY\" > \"$PLANTPIPE_OUTPUT_TEXT/names\"'\n\
+    inputs = { many = 'many' }\noutputs = { text = 'text' }\n";
 
 /// Photographs in three splits with label tables; every file has bytes of its own.
 pub struct World {
