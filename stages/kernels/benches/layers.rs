@@ -1,0 +1,146 @@
+//! How long the blocks of a network take, forwards and backwards, and where the time goes:
+//! `cargo bench -p plantpipe-kernels -- efficientnet_lite0 32` (or `resnet50 16`; `-v`: block by block).
+
+use plantpipe_kernels::{Act, Chain, Conv, Input, Reach, Shortcut, Unit, Weights, pool};
+use std::time::{Duration, Instant};
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let verbose = words.iter().any(|word| word == "-v");
+    let mut plain = words.iter().filter(|word| *word != "-v");
+    let name = plain.next().map_or("efficientnet_lite0", String::as_str);
+    let count: usize = plain.next().map_or(32, |word| word.parse().expect("a number of photographs"));
+    let chains = match name {
+        "efficientnet_lite0" => efficientnet_lite0(),
+        "resnet50" => resnet50(),
+        other => panic!("no network is called `{other}` here"),
+    };
+    let mut best: Vec<Option<[Duration; 2]>> = vec![None; chains.len()];
+    let mut steps = Vec::new();
+    for _ in 0..4 {
+        let mut step = Duration::ZERO;
+        for (number, (best, chain)) in best.iter_mut().zip(&chains).enumerate() {
+            let took = time(chain, count, number > 0);
+            step += took[0] + took[1];
+            let least = best.get_or_insert(took);
+            *least = [least[0].min(took[0]), least[1].min(took[1])];
+        }
+        steps.push(step);
+    }
+    let mut all = [0.0; 2];
+    for (chain, best) in chains.iter().zip(&best) {
+        let [forward, backward] = best.expect("was timed").map(|took| took.as_secs_f64() * 1e3);
+        all = [all[0] + forward, all[1] + backward];
+        let products: usize = chain.all().map(|unit| unit.conv.weights() * unit.conv.outputs() / unit.conv.out).sum();
+        let rate = |times: usize, took: f64| (2 * times * products * count) as f64 / took / 1e6;
+        if verbose {
+            let first = chain.units[0].conv;
+            println!(
+                "{:>3} units {:>4} channels {:>3} px to {:>4}: {forward:7.1} ms ({:4.0} GFLOP/s) {backward:7.1} ms ({:4.0} GFLOP/s)",
+                chain.all().count(),
+                first.channels,
+                first.height,
+                chain.units.last().expect("units").conv.out,
+                rate(1, forward),
+                rate(2, backward),
+            );
+        }
+    }
+    let step = steps.iter().min().expect("was timed").as_secs_f64();
+    println!(
+        "{name}, {count} photographs: forwards {:.0} ms, backwards {:.0} ms; best step {:.0} ms, {:.1} images/s",
+        all[0],
+        all[1],
+        step * 1e3,
+        count as f64 / step
+    );
+}
+
+fn time(chain: &Chain, count: usize, learns: bool) -> [Duration; 2] {
+    let values = |length: usize| {
+        let mut buffer = pool::take(length);
+        for (at, value) in buffer.iter_mut().enumerate() {
+            *value = (at * 7919 % 1009) as f32 / 504.0 - 1.0;
+        }
+        buffer
+    };
+    let x = values(count * chain.inputs());
+    let parameters: Vec<_> = chain.all().map(|unit| [unit.conv.weights(), unit.conv.out, unit.conv.out].map(values)).collect();
+    let weights: Vec<Weights> =
+        parameters.iter().map(|[conv, weight, bias]| Weights { conv, weight, bias }).collect();
+    let mut out = pool::take(count * chain.outputs());
+    let start = Instant::now();
+    let (_, trace) = chain.train(&x, &weights, &mut out);
+    let forward = start.elapsed();
+    let gradient = values(out.len());
+    let mut dx = pool::take(x.len());
+    let start = Instant::now();
+    chain.back(trace, &x, &weights, &out, &gradient, if learns { Input::Learns(&mut dx) } else { Input::Is });
+    [forward, start.elapsed()]
+}
+
+fn conv(channels: usize, out: usize, kernel: usize, stride: usize, size: usize, reach: Reach) -> Conv {
+    Conv { channels, out, kernel, stride, reach, height: size, width: size }
+}
+
+fn unit(conv: Conv, act: Act) -> Unit {
+    Unit { conv, eps: 1e-5, act }
+}
+
+fn efficientnet_lite0() -> Vec<Chain> {
+    let stages = [
+        (1, 3, 1, 1, 16),
+        (2, 3, 2, 6, 24),
+        (2, 5, 2, 6, 40),
+        (3, 3, 2, 6, 80),
+        (3, 5, 1, 6, 112),
+        (4, 5, 2, 6, 192),
+        (1, 3, 1, 6, 320),
+    ];
+    let alone = |unit| Chain { units: vec![unit], shortcut: Shortcut::None, act: Act::None };
+    let mut chains = vec![alone(unit(conv(3, 32, 3, 2, 224, Reach::Dense), Act::Relu6))];
+    let (mut channels, mut size) = (32, 112);
+    for (repeats, kernel, first, expansion, out) in stages {
+        for repeat in 0..repeats {
+            let stride = if repeat == 0 { first } else { 1 };
+            let (wide, after) = (channels * expansion, size / stride);
+            let mut units = Vec::new();
+            if expansion > 1 {
+                units.push(unit(conv(channels, wide, 1, 1, size, Reach::Dense), Act::Relu6));
+            }
+            units.push(unit(conv(wide, wide, kernel, stride, size, Reach::Depthwise), Act::Relu6));
+            units.push(unit(conv(wide, out, 1, 1, after, Reach::Dense), Act::None));
+            let shortcut = if stride == 1 && channels == out { Shortcut::Input } else { Shortcut::None };
+            chains.push(Chain { units, shortcut, act: Act::None });
+            (channels, size) = (out, after);
+        }
+    }
+    chains.push(alone(unit(conv(320, 1280, 1, 1, 7, Reach::Dense), Act::Relu6)));
+    chains
+}
+
+fn resnet50() -> Vec<Chain> {
+    let stem = unit(conv(3, 64, 7, 2, 224, Reach::Dense), Act::Relu);
+    let mut chains = vec![Chain { units: vec![stem], shortcut: Shortcut::None, act: Act::None }];
+    let (mut channels, mut size) = (64, 56);
+    for (layer, repeats) in [3, 4, 6, 3].into_iter().enumerate() {
+        let width = 64 << layer;
+        for repeat in 0..repeats {
+            let stride = if repeat == 0 && layer > 0 { 2 } else { 1 };
+            let after = size / stride;
+            let units = vec![
+                unit(conv(channels, width, 1, 1, size, Reach::Dense), Act::Relu),
+                unit(conv(width, width, 3, stride, size, Reach::Dense), Act::Relu),
+                unit(conv(width, 4 * width, 1, 1, after, Reach::Dense), Act::None),
+            ];
+            let shortcut = if repeat == 0 {
+                Shortcut::Unit(unit(conv(channels, 4 * width, 1, stride, size, Reach::Dense), Act::None))
+            } else {
+                Shortcut::Input
+            };
+            chains.push(Chain { units, shortcut, act: Act::Relu });
+            (channels, size) = (4 * width, after);
+        }
+    }
+    chains
+}
