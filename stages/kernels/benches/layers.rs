@@ -1,7 +1,8 @@
 //! How long the blocks of a network take, forwards and backwards, and where the time goes:
 //! `cargo bench -p plantpipe-kernels -- efficientnet_lite0 32` (or `resnet50 16`; `-v`: block by block).
 
-use plantpipe_kernels::{Act, Chain, Conv, Input, Reach, Shortcut, Unit, Weights, pool};
+use plantpipe_kernels::pool::{self, Buffer};
+use plantpipe_kernels::{Act, Chain, Conv, Input, Reach, Shortcut, Trace, Unit, Weights};
 use std::time::{Duration, Instant};
 
 fn main() {
@@ -15,21 +16,27 @@ fn main() {
         "resnet50" => resnet50(),
         other => panic!("no network is called `{other}` here"),
     };
-    let mut best: Vec<Option<[Duration; 2]>> = vec![None; chains.len()];
+    let worlds: Vec<World> = chains.iter().map(|chain| World::new(chain, count)).collect();
+    let mut best = vec![[Duration::MAX; 2]; chains.len()];
     let mut steps = Vec::new();
-    for _ in 0..4 {
-        let mut step = Duration::ZERO;
-        for (number, (best, chain)) in best.iter_mut().zip(&chains).enumerate() {
-            let took = time(chain, count, number > 0);
-            step += took[0] + took[1];
-            let least = best.get_or_insert(took);
-            *least = [least[0].min(took[0]), least[1].min(took[1])];
+    for _ in 0..5 {
+        let start = Instant::now();
+        let mut traces = Vec::new();
+        for (best, world) in best.iter_mut().zip(&worlds) {
+            let start = Instant::now();
+            traces.push(world.forward());
+            best[0] = best[0].min(start.elapsed());
         }
-        steps.push(step);
+        for (number, (best, world)) in best.iter_mut().zip(&worlds).enumerate().rev() {
+            let start = Instant::now();
+            world.backward(traces.pop().expect("a trace each"), number > 0);
+            best[1] = best[1].min(start.elapsed());
+        }
+        steps.push(start.elapsed());
     }
     let mut all = [0.0; 2];
     for (chain, best) in chains.iter().zip(&best) {
-        let [forward, backward] = best.expect("was timed").map(|took| took.as_secs_f64() * 1e3);
+        let [forward, backward] = best.map(|took| took.as_secs_f64() * 1e3);
         all = [all[0] + forward, all[1] + backward];
         let products: usize = chain.all().map(|unit| unit.conv.weights() * unit.conv.outputs() / unit.conv.out).sum();
         let rate = |times: usize, took: f64| (2 * times * products * count) as f64 / took / 1e6;
@@ -56,27 +63,47 @@ fn main() {
     );
 }
 
-fn time(chain: &Chain, count: usize, learns: bool) -> [Duration; 2] {
-    let values = |length: usize| {
-        let mut buffer = pool::take(length);
-        for (at, value) in buffer.iter_mut().enumerate() {
-            *value = (at * 7919 % 1009) as f32 / 504.0 - 1.0;
+/// A block and all that it reads.
+struct World<'a> {
+    chain: &'a Chain,
+    x: Buffer,
+    parameters: Vec<[Buffer; 3]>,
+    gradient: Buffer,
+}
+
+impl<'a> World<'a> {
+    fn new(chain: &'a Chain, count: usize) -> Self {
+        let values = |length: usize| {
+            let mut buffer = pool::take(length);
+            for (at, value) in buffer.iter_mut().enumerate() {
+                *value = (at * 7919 % 1009) as f32 / 504.0 - 1.0;
+            }
+            buffer
+        };
+        let parameters = |unit: &Unit| [unit.conv.weights(), unit.conv.out, unit.conv.out].map(values);
+        Self {
+            chain,
+            x: values(count * chain.inputs()),
+            parameters: chain.all().map(parameters).collect(),
+            gradient: values(count * chain.outputs()),
         }
-        buffer
-    };
-    let x = values(count * chain.inputs());
-    let parameters: Vec<_> = chain.all().map(|unit| [unit.conv.weights(), unit.conv.out, unit.conv.out].map(values)).collect();
-    let weights: Vec<Weights> =
-        parameters.iter().map(|[conv, weight, bias]| Weights { conv, weight, bias }).collect();
-    let mut out = pool::take(count * chain.outputs());
-    let start = Instant::now();
-    let (_, trace) = chain.train(&x, &weights, &mut out);
-    let forward = start.elapsed();
-    let gradient = values(out.len());
-    let mut dx = pool::take(x.len());
-    let start = Instant::now();
-    chain.back(trace, &x, &weights, &out, &gradient, if learns { Input::Learns(&mut dx) } else { Input::Is });
-    [forward, start.elapsed()]
+    }
+
+    fn weights(&self) -> Vec<Weights<'_>> {
+        self.parameters.iter().map(|[conv, weight, bias]| Weights { conv, weight, bias }).collect()
+    }
+
+    fn forward(&self) -> (Buffer, Trace) {
+        let mut out = pool::take(self.gradient.len());
+        let (_, trace) = self.chain.train(&self.x, &self.weights(), &mut out);
+        (out, trace)
+    }
+
+    fn backward(&self, (out, trace): (Buffer, Trace), learns: bool) {
+        let mut dx = pool::take(self.x.len());
+        let input = if learns { Input::Learns(&mut dx) } else { Input::Is };
+        drop(self.chain.back(trace, &self.x, &self.weights(), &out, &self.gradient, input));
+    }
 }
 
 fn conv(channels: usize, out: usize, kernel: usize, stride: usize, size: usize, reach: Reach) -> Conv {

@@ -181,6 +181,7 @@ impl Chain {
     }
 
     /// The gradients of all parameters, and of the input where it learns, from that of the output.
+    #[must_use]
     pub fn back(
         &self,
         trace: Trace,
@@ -265,7 +266,9 @@ fn sums(conv: &Conv, dz: &[f32], done: &Done) -> Vec<[f64; 2]> {
     let (plane, each) = (conv.out_plane(), conv.outputs());
     let one = |photo: usize| -> Vec<[f64; 2]> {
         let there = |channel: usize| photo * each + channel * plane..photo * each + (channel + 1) * plane;
-        let sums = |channel: usize| lines::sums(&dz[there(channel)], &done.y[there(channel)], done.reading.lines[channel].mean);
+        let sums = |channel: usize| {
+            lines::sums(&dz[there(channel)], &done.y[there(channel)], done.reading.lines[channel].mean)
+        };
         (0..conv.out).map(sums).collect()
     };
     let photos: Vec<Vec<[f64; 2]>> = (0..dz.len() / each).into_par_iter().map(one).collect();

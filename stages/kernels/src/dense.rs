@@ -92,10 +92,12 @@ fn by_tap(conv: &Conv, weight: &[f32]) -> Vec<f32> {
     turned
 }
 
+/// Pairs of channels turned at once.
+const BLOCK: usize = 1 << 10;
+
 /// The way back.
 fn by_pair(conv: &Conv, turned: &[f32], weight: &mut [f32]) {
     let (taps, pairs) = (conv.taps(), conv.out * conv.channels);
-    const BLOCK: usize = 1 << 10;
     weight.par_chunks_mut(taps * BLOCK).enumerate().for_each(|(block, to)| {
         for (at, to) in to.chunks_exact_mut(taps).enumerate() {
             for (tap, to) in to.iter_mut().enumerate() {

@@ -57,7 +57,10 @@ impl Tile {
     /// The stretches of a channel: where they begin among the numbers of all photographs, and in the tile.
     fn stretches(&self, channel: usize, channels: usize, plane: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
         let (from, columns) = (self.from, self.columns);
-        self.photos.clone().enumerate().map(move |(at, photo)| ((photo * channels + channel) * plane + from, at * columns))
+        self.photos
+            .clone()
+            .enumerate()
+            .map(move |(at, photo)| ((photo * channels + channel) * plane + from, at * columns))
     }
 
     /// Fills a matrix of the tile, a channel a row.

@@ -13,6 +13,9 @@ fn numbers(seed: u64, count: usize) -> Vec<f32> {
     (0..count as u64).map(number).collect()
 }
 
+/// Means and variances.
+type PlainStatistics = (Vec<f64>, Vec<f64>);
+
 /// All that a chain is given.
 #[derive(Clone)]
 struct World {
@@ -42,7 +45,7 @@ impl World {
     }
 
     /// The plain composition: output, and statistics of each unit.
-    fn plain(&self) -> (Vec<f64>, Vec<(Vec<f64>, Vec<f64>)>) {
+    fn plain(&self) -> (Vec<f64>, Vec<PlainStatistics>) {
         let (mut statistics, mut outputs) = (Vec::new(), Vec::new());
         let input: Vec<f64> = self.x.iter().map(|x| f64::from(*x)).collect();
         for (at, (unit, parameters)) in self.chain.all().zip(&self.parameters).enumerate() {
@@ -85,7 +88,12 @@ impl World {
     }
 }
 
-fn plain_unit(unit: &Unit, count: usize, x: &[f64], [weight, gain, bias]: &[Vec<f32>; 3]) -> (Vec<f64>, (Vec<f64>, Vec<f64>)) {
+fn plain_unit(
+    unit: &Unit,
+    count: usize,
+    x: &[f64],
+    [weight, gain, bias]: &[Vec<f32>; 3],
+) -> (Vec<f64>, PlainStatistics) {
     let mut y = plain_conv(&unit.conv, count, x, weight);
     let (plane, channels) = (unit.conv.out_height() * unit.conv.out_width(), unit.conv.out);
     let (mut means, mut variances) = (Vec::new(), Vec::new());
@@ -138,7 +146,10 @@ fn close(what: &str, ours: &[f32], plain: &[f64], within: f64) {
     assert_eq!(ours.len(), plain.len(), "{what}");
     let greatest = plain.iter().fold(1e-30, |most: f64, value| most.max(value.abs()));
     for (at, (ours, plain)) in ours.iter().zip(plain).enumerate() {
-        assert!((f64::from(*ours) - plain).abs() <= within * greatest, "{what} {at}: {ours} is not {plain} of {greatest}");
+        assert!(
+            (f64::from(*ours) - plain).abs() <= within * greatest,
+            "{what} {at}: {ours} is not {plain} of {greatest}"
+        );
     }
 }
 
@@ -219,9 +230,14 @@ fn a_dense_convolution_of_any_kernel_and_stride() {
 
 #[test]
 fn a_depthwise_convolution_of_any_kernel_and_stride() {
-    for (kernel, stride, channels, size) in
-        [(3, 1, 5, [7, 5]), (3, 2, 4, [7, 6]), (3, 2, 4, [8, 9]), (5, 1, 3, [6, 3]), (5, 2, 3, [9, 12]), (7, 1, 2, [8, 5])]
-    {
+    for (kernel, stride, channels, size) in [
+        (3, 1, 5, [7, 5]),
+        (3, 2, 4, [7, 6]),
+        (3, 2, 4, [8, 9]),
+        (5, 1, 3, [6, 3]),
+        (5, 2, 3, [9, 12]),
+        (7, 1, 2, [8, 5]),
+    ] {
         as_the_plain_composition(alone(depthwise(channels, kernel, stride, size), Act::Relu6), 5);
     }
 }
