@@ -192,6 +192,7 @@ impl Chain {
         input: Input,
     ) -> Vec<Gradients> {
         let mut done = trace.done;
+        let count = x.len() / self.inputs();
         let last = self.units.len() - 1;
         let bounded = self.within(out, gradient);
         let mut dz: Option<Buffer> = None;
@@ -220,8 +221,7 @@ impl Chain {
             let unit = &self.units[number];
             let own = done.pop().expect("the unit was computed");
             let source = self.source(number, x, &done);
-            let mut below =
-                (number > 0).then(|| pool::take(out.len() / self.outputs() * self.units[number].conv.inputs()));
+            let mut below = (number > 0).then(|| pool::take(count * unit.conv.inputs()));
             let sink = match (&mut below, &mut dx) {
                 (Some(below), _) => Sink::Passed(below),
                 (None, Some(dx)) => Sink::Plain(dx, onto),

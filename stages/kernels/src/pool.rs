@@ -12,6 +12,18 @@ pub struct Buffer {
     length: usize,
 }
 
+impl Buffer {
+    /// The numbers, which don't go back.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<f32> {
+        let mut memory = std::mem::take(&mut self.memory);
+        pool().used -= memory.len();
+        memory.truncate(self.length);
+        self.length = 0;
+        memory
+    }
+}
+
 impl Deref for Buffer {
     type Target = [f32];
 
@@ -29,6 +41,9 @@ impl DerefMut for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
+        if memory.is_empty() {
+            return;
+        }
         let mut pool = pool();
         pool.used -= memory.len();
         pool.idle += memory.len();

@@ -51,6 +51,7 @@ const NETWORK: Code = code!(
     "models/activation.rs",
     "models/arch.rs",
     "models/efficientnet_lite0.rs",
+    "models/fused.rs",
     "models/init.rs",
     "models/layers.rs",
     "models/mod.rs",

@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d, layer_norm, linear};
 use burn::tensor::ops::ConvOptions;
+use plantpipe_kernels::Reach;
 
 /// A square convolution without bias, padded symmetrically by `kernel / 2`.
 #[derive(Module, Debug)]
@@ -34,6 +35,26 @@ impl Conv2d {
         let fan_out = (out * kernel * kernel / groups) as f64;
         let weight = init.normal([out, channels / groups, kernel, kernel], (2.0 / fan_out).sqrt());
         Self { weight, stride, groups }
+    }
+
+    /// `[out, in / groups, kernel, kernel]`.
+    pub(super) fn weight(&self) -> Tensor<4> {
+        self.weight.val()
+    }
+
+    /// What it does to planes of a size, as the kernels know it.
+    pub(super) fn shape(&self, height: usize, width: usize) -> plantpipe_kernels::Conv {
+        let [out, channels, kernel, _] = self.weight.dims();
+        let reach = if self.groups == 1 { Reach::Dense } else { Reach::Depthwise };
+        plantpipe_kernels::Conv {
+            channels: channels * self.groups,
+            out,
+            kernel,
+            stride: self.stride,
+            reach,
+            height,
+            width,
+        }
     }
 
     /// `[n, in, h, w]` -> `[n, out, h / stride, w / stride]`, rounded up.
