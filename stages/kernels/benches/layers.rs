@@ -1,8 +1,8 @@
 //! How long the blocks of a network take, forwards and backwards, and where the time goes:
-//! `cargo bench -p plantpipe-kernels -- efficientnet_lite0 32` (or `resnet50 16`; `-v`: block by block).
+//! `cargo bench -p plantpipe-kernels -- efficientnet_lite0 32` (or `resnet50 16`, `vit_small 16`; `-v`: block by block).
 
 use plantpipe_kernels::pool::{self, Buffer};
-use plantpipe_kernels::{Act, Chain, Conv, Input, Reach, Shortcut, Trace, Unit, Weights};
+use plantpipe_kernels::{Act, Affine, Chain, Conv, Input, Layer, LayerWeights, Reach, Shortcut, Trace, Unit, Weights};
 use std::time::{Duration, Instant};
 
 fn main() {
@@ -14,6 +14,7 @@ fn main() {
     let chains = match name {
         "efficientnet_lite0" => efficientnet_lite0(),
         "resnet50" => resnet50(),
+        "vit_small" => return vit_small(count),
         other => panic!("no network is called `{other}` here"),
     };
     let worlds: Vec<World> = chains.iter().map(|chain| World::new(chain, count)).collect();
@@ -60,6 +61,58 @@ fn main() {
         all[1],
         step * 1e3,
         count as f64 / step
+    );
+}
+
+/// Twelve blocks of a `ViT-S/16`.
+fn vit_small(count: usize) {
+    let layer = Layer { tokens: 197, width: 384, heads: 6, hidden: 1536, eps: 1e-6 };
+    let values = |length: usize| {
+        let mut buffer = pool::take(length);
+        for (at, value) in buffer.iter_mut().enumerate() {
+            *value = (at * 7919 % 1009) as f32 / 5040.0 - 0.1;
+        }
+        buffer
+    };
+    let (width, hidden) = (layer.width, layer.hidden);
+    let lengths = [
+        (width, width),
+        (3 * width * width, 3 * width),
+        (width * width, width),
+        (hidden * width, hidden),
+        (hidden * width, width),
+    ];
+    let of = lengths.map(|(weight, bias)| (values(weight), values(bias)));
+    let affine = |at: usize| Affine { weight: &of[at].0, bias: &of[at].1 };
+    let weights = LayerWeights {
+        norm1: affine(0),
+        qkv: affine(1),
+        proj: affine(2),
+        scale1: None,
+        norm2: affine(0),
+        fc1: affine(3),
+        fc2: affine(4),
+        scale2: None,
+    };
+    let x = values(count * layer.tokens * width);
+    let (mut out, mut dx) = (values(x.len()), values(x.len()));
+    let mut best = [Duration::MAX; 2];
+    for _ in 0..5 {
+        let start = Instant::now();
+        let traces: Vec<_> = (0..12).map(|_| layer.forward(&x, &weights, &mut out)).collect();
+        best[0] = best[0].min(start.elapsed());
+        let start = Instant::now();
+        for trace in traces {
+            drop(layer.back(trace, &x, &weights, &out, &mut dx));
+        }
+        best[1] = best[1].min(start.elapsed());
+    }
+    let [forward, backward] = best.map(|took| took.as_secs_f64());
+    let speed = count as f64 / (forward + backward);
+    println!(
+        "vit_small, {count} photographs: forwards {:.0} ms, backwards {:.0} ms, {speed:.1} images/s",
+        forward * 1e3,
+        backward * 1e3
     );
 }
 

@@ -101,6 +101,11 @@ impl Linear {
         self.weight.dims()[1]
     }
 
+    /// Weight `[out, in]` and bias `[out]`.
+    pub(super) fn parameters(&self) -> (Tensor<2>, Tensor<1>) {
+        (self.weight.val(), self.bias.val())
+    }
+
     /// `[n, in]` -> `[n, out]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         linear(x, self.weight.val().transpose(), Some(self.bias.val()))
@@ -140,11 +145,16 @@ pub(crate) struct LayerNorm {
 
 impl LayerNorm {
     /// What every published `ViT` has; `PyTorch`'s default is 1e-5.
-    const EPS: f64 = 1e-6;
+    pub(super) const EPS: f64 = 1e-6;
 
     /// Standardises and no more.
     pub(crate) fn new(init: &Init, channels: usize) -> Self {
         Self { weight: init.constant(channels, 1.0), bias: init.constant(channels, 0.0) }
+    }
+
+    /// Weight and bias.
+    pub(super) fn parameters(&self) -> [Tensor<1>; 2] {
+        [self.weight.val(), self.bias.val()]
     }
 
     /// `[n, tokens, channels]`, same shape out.

@@ -1,13 +1,11 @@
 //! `ResNet-18`, `34` and `50` (He et al. 2016) with torchvision's and timm's tensor names: [`ResNet`].
 
-use super::fused::{Shortcut, Unit, block};
+use super::fused::{Shortcut, Unit, block, max_pool};
 use super::init::Init;
 use super::layers::{Conv2d, Linear};
 use super::norm::{BatchNorm2d, Phase};
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use plantpipe_kernels::Act;
 
 /// Which of the `ResNets`.
@@ -63,7 +61,7 @@ impl ResNet {
     pub(crate) fn features(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
         let stem = Unit { conv: &self.conv1, norm: &mut self.bn1, act: Act::Relu };
         let x = block(x, vec![stem], Shortcut::None, Act::None, phase); // [n, 64, h / 2, w / 2]
-        let x = max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])); // [n, 64, h / 4, w / 4]
+        let x = max_pool(x); // [n, 64, h / 4, w / 4]
         [&mut self.layer1, &mut self.layer2, &mut self.layer3, &mut self.layer4]
             .into_iter()
             .flatten()

@@ -1,17 +1,7 @@
 //! Chains against the plain composition in double precision: outputs, statistics, and every gradient by differences.
 
+use super::{close, numbers};
 use crate::{Act, Chain, Conv, Input, Reach, Shortcut, Statistics, Unit, Weights};
-
-/// Numbers that look random, the same each time: `SplitMix64`, in -1..1.
-fn numbers(seed: u64, count: usize) -> Vec<f32> {
-    let number = |at: u64| {
-        let x = (seed << 32).wrapping_add(at + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((x ^ (x >> 31)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0
-    };
-    (0..count as u64).map(number).collect()
-}
 
 /// Means and variances.
 type PlainStatistics = (Vec<f64>, Vec<f64>);
@@ -139,18 +129,6 @@ fn plain_conv(conv: &Conv, count: usize, x: &[f64], weight: &[f32]) -> Vec<f64> 
         }
     }
     y
-}
-
-/// Within a share of the greatest.
-fn close(what: &str, ours: &[f32], plain: &[f64], within: f64) {
-    assert_eq!(ours.len(), plain.len(), "{what}");
-    let greatest = plain.iter().fold(1e-30, |most: f64, value| most.max(value.abs()));
-    for (at, (ours, plain)) in ours.iter().zip(plain).enumerate() {
-        assert!(
-            (f64::from(*ours) - plain).abs() <= within * greatest,
-            "{what} {at}: {ours} is not {plain} of {greatest}"
-        );
-    }
 }
 
 /// Outputs, statistics and gradients in training, and outputs in evaluation by the statistics found.
@@ -350,14 +328,4 @@ fn a_number_that_is_none_stays_none() {
     let mut out = vec![0.0; 2 * world.chain.outputs()];
     world.chain.train(&world.x, &world.weights(), &mut out);
     assert!(out.iter().all(|value| value.is_nan()));
-}
-
-#[test]
-fn every_source_file_is_listed_as_code() {
-    let listed: Vec<&str> = crate::CODE.files.iter().map(|file| file.name).collect();
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for entry in std::fs::read_dir(folder).expect("src") {
-        let name = entry.expect("an entry").file_name().into_string().expect("a name");
-        assert!(name == "tests.rs" || listed.contains(&name.as_str()), "{name} is not listed");
-    }
 }
