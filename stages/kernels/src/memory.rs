@@ -129,7 +129,10 @@ unsafe impl GlobalAlloc for Keep {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, asked: Layout) {
-        let (Some((class, layout)), Some(kept)) = (class(asked), NonNull::new(memory.cast::<Kept>())) else {
+        // Memory of a class is aligned to 64.
+        #[allow(clippy::cast_ptr_alignment)]
+        let kept = NonNull::new(memory.cast::<Kept>());
+        let (Some((class, layout)), Some(kept)) = (class(asked), kept) else {
             // SAFETY: the caller's promise.
             return unsafe { System.dealloc(memory, asked) };
         };

@@ -192,6 +192,7 @@ impl Layer {
 
     /// The gradients of all parameters, and of the input into `dx`, from that of the output.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value, reason = "its memory is free when this is done")]
     pub fn back(
         &self,
         trace: LayerTrace,
@@ -253,17 +254,20 @@ fn scaled(of: &Affine, scale: Option<&[f32]>) -> Option<Vec<f32>> {
 /// have without; these become what they are with.
 fn scale_gradient(weight: &mut [f32], bias: &mut [f32], of: &Affine, scale: &[f32]) -> Vec<f32> {
     let inputs = of.weight.len() / of.bias.len();
-    let rows = weight.chunks_exact_mut(inputs).zip(of.weight.chunks_exact(inputs));
-    let row = |(((found, weight), scale), (found_bias, bias)): (((&mut [f32], &[f32]), &f32), (&mut f32, &f32))| {
+    let mut gradients = Vec::with_capacity(scale.len());
+    for (row, scale) in scale.iter().enumerate() {
+        let there = row * inputs..(row + 1) * inputs;
+        let (found, weight) = (&mut weight[there.clone()], &of.weight[there]);
         // The factor's gradient is that of the output times the output: what weights and biases make it of.
-        let of_weights: f64 =
-            found.iter().zip(weight).map(|(found, weight)| f64::from(*found) * f64::from(*weight)).sum();
-        let gradient = of_weights + f64::from(*found_bias) * f64::from(*bias);
-        found.iter_mut().for_each(|found| *found *= scale);
-        *found_bias *= scale;
-        gradient as f32
-    };
-    rows.zip(scale).zip(bias.iter_mut().zip(of.bias)).map(row).collect()
+        let products = found.iter().zip(weight).map(|(found, weight)| f64::from(*found) * f64::from(*weight));
+        let gradient = products.sum::<f64>() + f64::from(bias[row]) * f64::from(of.bias[row]);
+        gradients.push(gradient as f32);
+        for found in found {
+            *found *= scale;
+        }
+        bias[row] *= scale;
+    }
+    gradients
 }
 
 /// Scratch and sums of a group on the way back.
