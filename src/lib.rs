@@ -23,6 +23,7 @@ mod graph;
 mod interrupt;
 mod items;
 mod lock;
+mod locked;
 mod matrix;
 mod params;
 mod pipeline;
@@ -34,5 +35,6 @@ mod run_record;
 mod scheduler;
 mod sources;
 mod text;
+mod verify;
 
 pub use cli::main;

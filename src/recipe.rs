@@ -1,7 +1,9 @@
 //! What a stage run *is*: [`Recipe`], whose digest is its [`Key`]; and why a stage is stale: the difference of two.
 
 use crate::cache::digest::Digest;
+use crate::device::Device;
 use crate::params::Params;
+use crate::pipeline::Stage;
 use plantpipe_stage::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,6 +48,17 @@ impl Recipe {
             params: Params::new(),
             inputs: BTreeMap::new(),
             lineage: None,
+        }
+    }
+
+    /// What the pipeline file and the device give: all but what the inputs hold.
+    pub fn declared(stage: &Stage, device: &Device) -> Self {
+        let uses = stage.kind.uses;
+        Self {
+            params: stage.params.clone(),
+            seed: uses.seed.then_some(stage.seed),
+            device: uses.device.then(|| device.class().to_owned()),
+            ..Self::of_kind(stage.kind)
         }
     }
 

@@ -2,7 +2,8 @@
 
 use crate::assess::Assessment;
 use crate::cache::openings::{Opened, Openings};
-use crate::cache::{Cache, records::pretty, write_whole};
+use crate::cache::records::{Outputs, pretty};
+use crate::cache::{Cache, write_whole};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::recipe::Key;
@@ -47,6 +48,8 @@ pub struct StageRun {
     pub fate: Fate,
     /// Under which its recipe and its outputs are recorded; none where nothing came of it.
     pub key: Option<Key>,
+    /// As they were then: a later run of the same recipe may have given others.
+    pub outputs: Outputs,
     /// How long it took, then or when it was recorded.
     pub seconds: f64,
 }
@@ -62,18 +65,19 @@ pub enum Fate {
 }
 
 impl StageRun {
-    pub fn ran(stage: &str, key: Key, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), fate: Fate::Ran, key: Some(key), seconds }
+    pub fn ran(stage: &str, key: Key, outputs: Outputs, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Ran, key: Some(key), outputs, seconds }
     }
 
     pub fn fresh(stage: &str, assessment: &Assessment) -> Self {
         let ready = assessment.ready.as_ref();
+        let outputs = assessment.outputs.clone().unwrap_or_default();
         let seconds = ready.and_then(|ready| ready.record.as_ref()).map_or(0.0, |record| record.seconds);
-        Self { stage: stage.to_owned(), fate: Fate::Fresh, key: ready.map(|ready| ready.key), seconds }
+        Self { stage: stage.to_owned(), fate: Fate::Fresh, key: ready.map(|ready| ready.key), outputs, seconds }
     }
 
     pub fn failed(stage: &str, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), fate: Fate::Failed, key: None, seconds }
+        Self { stage: stage.to_owned(), fate: Fate::Failed, key: None, outputs: Outputs::new(), seconds }
     }
 }
 

@@ -11,6 +11,8 @@ use crate::executor::Executor;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::interrupt;
 use crate::items::{self, Earlier};
+use crate::lock::LockFile;
+use crate::locked::{self, Locked};
 use crate::pipeline::Location;
 use crate::project::Project;
 use crate::publish;
@@ -31,6 +33,16 @@ pub struct Options {
     pub threads: usize,
     /// Download nothing.
     pub offline: bool,
+    pub lock: LockUse,
+}
+
+/// What a run has to do with the lock file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockUse {
+    /// It writes what it found and gave.
+    Update,
+    /// It is held against it, and writes nothing.
+    Hold,
 }
 
 /// Runs what is not fresh.
@@ -55,10 +67,11 @@ pub fn run(
         profile: project.profile().map(str::to_owned),
         stages: options.stages.len(),
     });
+    let locked = locked(project, options)?;
     bring_all(project, &elsewhere, options.offline, tell)?;
     tell(Event::RunPlanned { stages: plan(project, options)? });
     let mut record = RunRecord::new(project, options.threads);
-    let result = each_stage(project, options, executor, tell, &mut record);
+    let result = each_stage(project, options, locked.as_ref(), executor, tell, &mut record);
     project.cache.scanner.save()?;
     let ran = record.ran();
     if ran > 0 || result.is_err() {
@@ -66,11 +79,26 @@ pub fn run(
         record.write(&project.cache)?;
     }
     result?;
+    if options.lock == LockUse::Update {
+        locked::update(project, &record, tell)?;
+    }
     publish::publish(project, options, &record, tell)?;
     project.cache.scanner.save()?;
     let fresh = options.stages.len() - ran;
     tell(Event::RunDone { ran, fresh, seconds: started.elapsed().as_secs_f64() });
     Ok(())
+}
+
+/// The lock file that a run is held against, by now found to agree with all that can be known before.
+pub fn locked(project: &mut Project, options: &Options) -> Result<Option<Locked>> {
+    if options.lock == LockUse::Update {
+        // One that cannot be read is told now, not when all has run.
+        LockFile::read(&project.lock_file)?;
+        return Ok(None);
+    }
+    let locked = Locked::read(project)?;
+    locked.check_before(project, &options.stages)?;
+    Ok(Some(locked))
 }
 
 /// The sources that stages read.
@@ -109,6 +137,7 @@ pub fn plan(project: &mut Project, options: &Options) -> Result<Vec<Planned>> {
 fn each_stage(
     project: &mut Project,
     options: &Options,
+    locked: Option<&Locked>,
     executor: &dyn Executor,
     tell: &mut dyn FnMut(Event),
     record: &mut RunRecord,
@@ -118,6 +147,9 @@ fn each_stage(
         interrupt::check()?;
         let assessment = assess(project, *id, &known)?;
         let name = project.graph.stage(*id).name.value.clone();
+        if let (Some(locked), Some(ready)) = (locked, &assessment.ready) {
+            locked.check_ready(project, *id, ready)?;
+        }
         let outputs = match assessment.outputs {
             Some(ref outputs) if !options.force.contains(id) => {
                 let outputs = outputs.clone();
@@ -133,10 +165,13 @@ fn each_stage(
                 let (outputs, seconds) = executed.inspect_err(|_| {
                     record.push(StageRun::failed(&name, started.elapsed().as_secs_f64()));
                 })?;
-                record.push(StageRun::ran(&name, key.expect("what ran was ready"), seconds));
+                record.push(StageRun::ran(&name, key.expect("what ran was ready"), outputs.clone(), seconds));
                 outputs
             }
         };
+        if let Some(locked) = locked {
+            locked.check_outputs(project, *id, &outputs)?;
+        }
         known.insert(*id, outputs);
     }
     Ok(())
@@ -204,7 +239,14 @@ fn execute(
     }
 }
 
-fn action(project: &Project, id: StageId, ready: &Ready, scratch: &std::path::Path, threads: usize) -> Result<Action> {
+/// A stage run as the executor takes it: it writes below `scratch`.
+pub fn action(
+    project: &Project,
+    id: StageId,
+    ready: &Ready,
+    scratch: &std::path::Path,
+    threads: usize,
+) -> Result<Action> {
     let stage = project.graph.stage(id);
     let out = scratch.join("out");
     cache::make(&out)?;
@@ -309,7 +351,7 @@ fn opened(project: &Project, stage: &str, key: Key, openings: Vec<Opening>, outp
     openings.into_iter().map(opened).collect()
 }
 
-fn stage_event(stage: &str, event: StageEvent) -> Event {
+pub fn stage_event(stage: &str, event: StageEvent) -> Event {
     let stage = stage.to_owned();
     match event {
         StageEvent::Progress { done, total, unit } => Event::StageProgress { stage, done, total, unit },

@@ -100,6 +100,15 @@ impl Scanner {
         self.scanned.remove(place);
     }
 
+    /// Forgets every digest below a place, so that its bytes are read again: a disk can lose a byte without any time
+    /// that tells it.
+    pub fn distrust(&mut self, place: &Path) {
+        let before = self.known.len();
+        self.known.retain(|path, _| !path.starts_with(place));
+        self.scanned.retain(|path, _| !path.starts_with(place));
+        self.dirty |= self.known.len() < before;
+    }
+
     /// A folder was renamed: its files keep their times and inodes, so what is known of them stays true.
     pub fn moved(&mut self, from: &Path, to: &Path, manifest: &Manifest) {
         for name in manifest.files.keys() {

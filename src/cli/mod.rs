@@ -10,6 +10,7 @@ mod schema;
 mod shell;
 mod status;
 mod tool;
+mod verify;
 mod why;
 
 use crate::console::Verbosity;
@@ -60,7 +61,7 @@ pub fn main(registry: Registry) -> ExitCode {
 #[derive(Parser)]
 #[command(name = "plantpipe", version, about, disable_help_subcommand = true, propagate_version = true)]
 #[command(
-    after_help = "Exit codes: 0 done or nothing to do, 1 a stage failed, 2 usage or pipeline file wrong, 4 another run holds the cache, \
+    after_help = "Exit codes: 0 done or nothing to do, 1 a stage failed, 2 usage or pipeline file wrong, 3 not as it is recorded, 4 another run holds the cache, \
     5 inputs changed during the run or a download is not the file wanted, 70 a bug, 128+n stopped by signal n."
 )]
 struct Cli {
@@ -118,6 +119,8 @@ enum Command {
     Status(status::Status),
     /// Say why a stage would run
     Why(why::Why),
+    /// Hash results again, and make them again in scratch to compare
+    Verify(verify::Verify),
     /// Draw the pipeline
     Graph(graph::Graph),
     /// List the kinds of stages, or one kind's inputs, outputs and params
@@ -142,6 +145,7 @@ fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
         Command::Run(command) => command.run(&mut global.open(registry)?, global),
         Command::Status(command) => command.run(&mut global.open(registry)?, global),
         Command::Why(command) => command.run(&mut global.open(registry)?, global),
+        Command::Verify(command) => command.run(&mut global.open(registry)?, global),
         Command::Graph(command) => command.run(&global.open(registry)?, global),
         Command::Kinds(command) => command.run(registry, global),
         Command::Predict(command) => command.run(registry, global),

@@ -9,7 +9,7 @@ use crate::executor::Local;
 use crate::interrupt;
 use crate::pipeline::Location;
 use crate::project::Project;
-use crate::scheduler::{self, Options};
+use crate::scheduler::{self, LockUse, Options};
 use clap::Args;
 use serde_json::json;
 
@@ -25,6 +25,9 @@ pub struct Run {
     /// Download nothing: fail where a source lies elsewhere
     #[arg(long)]
     offline: bool,
+    /// Change nothing that pipeline.lock says: fail where sources, stages or results are others
+    #[arg(long)]
+    locked: bool,
     /// Run this stage even if it is fresh
     #[arg(short, long, value_name = "STAGE")]
     force: Vec<String>,
@@ -34,7 +37,8 @@ impl Run {
     pub fn run(&self, project: &mut Project, global: &Global) -> Result<()> {
         let stages = project.select(&self.wanted)?;
         let force = self.force.iter().map(|name| project.stages(name)).collect::<Result<Vec<_>>>()?.concat();
-        let options = Options { stages, force, threads: threads(), offline: self.offline };
+        let lock = if self.locked { LockUse::Hold } else { LockUse::Update };
+        let options = Options { stages, force, threads: threads(), offline: self.offline, lock };
         if self.dry_run {
             return dry_run(project, &options, global.json);
         }
@@ -59,6 +63,7 @@ fn dry_run(project: &mut Project, options: &Options, json: bool) -> Result<()> {
             locate(project, source)?;
         }
     }
+    scheduler::locked(project, options)?;
     let planned = scheduler::plan(project, options)?;
     let width = options.stages.iter().map(|id| project.graph.stage(*id).name.value.len()).max().unwrap_or(0);
     let verb = |planned: &Planned| if planned.certain { "run" } else { "perhaps" };

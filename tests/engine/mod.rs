@@ -8,11 +8,13 @@ mod download;
 mod file;
 mod items;
 mod keys;
+mod locked;
 mod luck;
 mod matrix;
 mod openings;
 mod predict;
 mod schema;
+mod verify;
 
 use crate::world::World;
 
