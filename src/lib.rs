@@ -12,6 +12,7 @@ mod cache;
 mod cli;
 mod console;
 mod device;
+mod diff;
 mod document;
 #[cfg(feature = "download")]
 mod download;
@@ -32,6 +33,7 @@ mod publish;
 mod recipe;
 pub mod registry;
 mod run_record;
+mod runs;
 mod scheduler;
 mod sources;
 mod text;
