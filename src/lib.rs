@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod exec;
 mod executor;
+mod gc;
 mod graph;
 mod interrupt;
 mod items;

@@ -16,6 +16,7 @@
 //! ```
 
 pub mod digest;
+pub mod gc;
 pub mod lock;
 pub mod objects;
 pub mod openings;
