@@ -27,12 +27,12 @@ pub struct Diff {
 }
 
 impl Diff {
-    pub fn run(&self, project: &Project, registry: &Registry, global: &Global) -> Result<()> {
+    pub fn run(&self, project: &mut Project, registry: &Registry, global: &Global) -> Result<()> {
         let runs = Runs::read(&project.cache, project.profile());
         let sides = [&self.a, &self.b].map(|word| Side::find(project, &runs, word));
         let [a, b] = sides;
         let (a, b) = (a?, b?);
-        let stages = compare(&project.cache, registry, &a, &b);
+        let stages = compare(&mut project.cache, registry, &a, &b);
         let page = page(&a, &b, &stages, global.verbosity() == Verbosity::Verbose);
         if let Some(folder) = &self.report {
             write(folder, &page, &stages)?;

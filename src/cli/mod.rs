@@ -156,7 +156,7 @@ fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
         Command::Why(command) => command.run(&mut global.open(registry)?, global),
         Command::Verify(command) => command.run(&mut global.open(registry)?, global),
         Command::Runs(command) => command.run(&global.open(registry)?, global),
-        Command::Diff(command) => command.run(&global.open(registry)?, &registry, global),
+        Command::Diff(command) => command.run(&mut global.open(registry)?, &registry, global),
         Command::Gc(command) => command.run(&mut global.open(registry)?, registry, global),
         Command::Graph(command) => command.run(&global.open(registry)?, global),
         Command::Kinds(command) => command.run(registry, global),

@@ -8,6 +8,7 @@ pub use metrics::{Measure, Metric};
 use crate::cache::Cache;
 use crate::cache::digest::{Digest, Manifest};
 use crate::cache::records::Outputs;
+use crate::cache::scan::side_by_side;
 use crate::error::{Error, Result};
 use crate::lock::{LockFile, LockedStage};
 use crate::project::Project;
@@ -163,7 +164,7 @@ pub struct Picture {
 }
 
 /// The stages that differ, by name.
-pub fn compare(cache: &Cache, registry: &Registry, a: &Side, b: &Side) -> Vec<StageDiff> {
+pub fn compare(cache: &mut Cache, registry: &Registry, a: &Side, b: &Side) -> Vec<StageDiff> {
     let names: BTreeSet<&String> = a.stages.keys().chain(b.stages.keys()).collect();
     let differs = |diff: &StageDiff| {
         let same = diff.recipe.is_empty() && diff.outputs.is_empty() && diff.unknown.is_empty();
@@ -173,7 +174,7 @@ pub fn compare(cache: &Cache, registry: &Registry, a: &Side, b: &Side) -> Vec<St
     each.filter(differs).collect()
 }
 
-fn stage(cache: &Cache, registry: &Registry, name: &str, a: Option<&Made>, b: Option<&Made>) -> StageDiff {
+fn stage(cache: &mut Cache, registry: &Registry, name: &str, a: Option<&Made>, b: Option<&Made>) -> StageDiff {
     let there = match (a, b) {
         (Some(_), None) => There::OnlyA,
         (None, Some(_)) => There::OnlyB,
@@ -198,7 +199,7 @@ fn stage(cache: &Cache, registry: &Registry, name: &str, a: Option<&Made>, b: Op
         kind.outputs.first().filter(|_| kind.uses.published).map(|output| output.name)
     });
     for (output, a, b) in differences(&a.outputs, &b.outputs) {
-        let manifest = |digest: Option<&Digest>| digest.map(|digest| cache.manifest(*digest));
+        let mut manifest = |digest: Option<&Digest>| digest.map(|digest| cache.manifest(*digest));
         let files = match (manifest(a), manifest(b)) {
             (Some(None), _) | (_, Some(None)) => {
                 diff.unknown.push(format!("the files of output `{output}`: they are gone from the cache"));
@@ -250,30 +251,31 @@ fn recipes(a: &Recipe, b: &Recipe) -> Vec<Change> {
 
 fn files(a: Option<&Manifest>, b: Option<&Manifest>) -> Files {
     let none = Manifest::default();
-    let (a, b) = (&a.unwrap_or(&none).files, &b.unwrap_or(&none).files);
-    let changed = a.iter().filter(|(name, entry)| b.get(*name).is_some_and(|other| other != *entry)).count();
-    let removed = a.keys().filter(|name| !b.contains_key(*name)).count();
-    let added = b.keys().filter(|name| !a.contains_key(*name)).count();
-    Files { added, removed, changed, same: a.len() - removed - changed }
+    let (a, b) = (a.unwrap_or(&none), b.unwrap_or(&none));
+    let mut files = Files { added: 0, removed: 0, changed: 0, same: 0 };
+    side_by_side(a.names(), b.names(), |a_at, b_at| match (a_at, b_at) {
+        (Some(at), Some(other)) if a.entries()[at] == b.entries()[other] => files.same += 1,
+        (Some(_), Some(_)) => files.changed += 1,
+        (Some(_), None) => files.removed += 1,
+        _ => files.added += 1,
+    });
+    files
 }
 
-fn pictures(cache: &Cache, a: Option<Digest>, b: Option<Digest>) -> Vec<Picture> {
-    let manifest = |digest: Option<Digest>| digest.and_then(|digest| cache.manifest(digest)).unwrap_or_default();
+fn pictures(cache: &mut Cache, a: Option<Digest>, b: Option<Digest>) -> Vec<Picture> {
+    let mut manifest = |digest: Option<Digest>| digest.and_then(|digest| cache.manifest(digest)).unwrap_or_default();
     let (there, here) = (manifest(a), manifest(b));
     let is_picture = |name: &str| {
         let is_svg = |ext: &std::ffi::OsStr| ext.eq_ignore_ascii_case("svg");
         Reads::is_image(name) || Path::new(name).extension().is_some_and(is_svg)
     };
-    let place = |digest: Option<Digest>, has: bool, file: &str| {
-        digest.filter(|_| has).map(|digest| cache.object(digest).join(file))
+    let place = |digest: Option<Digest>, manifest: &Manifest, file: &str| {
+        digest.filter(|_| manifest.get(file).is_some()).map(|digest| cache.object(digest).join(file))
     };
-    let picture = |file: &str| Picture {
-        file: file.to_owned(),
-        a: place(a, there.files.contains_key(file), file),
-        b: place(b, here.files.contains_key(file), file),
-    };
-    let changed = differences(&there.files, &here.files).filter(|(file, ..)| is_picture(file));
-    changed.map(|(file, ..)| picture(file)).collect()
+    let names: BTreeSet<&str> = there.names().iter().chain(here.names().iter()).collect();
+    let changed = names.into_iter().filter(|name| is_picture(name) && there.get(name) != here.get(name));
+    let picture = |file: &str| Picture { file: file.to_owned(), a: place(a, &there, file), b: place(b, &here, file) };
+    changed.map(picture).collect()
 }
 
 /// The keys whose values differ, in order.

@@ -167,8 +167,8 @@ impl Cache {
     /// Takes away what a plan says, in its order. The caller holds the lock.
     pub fn sweep(&mut self, plan: &Plan) -> Result<()> {
         for path in plan.pieces.iter().flat_map(|piece| &piece.paths) {
+            self.scanner.removed(path);
             remove(path)?;
-            self.scanner.distrust(path);
         }
         self.tidy()
     }
