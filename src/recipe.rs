@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Key = Digest;
 
 /// Version of the recipe's form: another version's results are not this one's.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 /// Everything that a result depends on, and nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

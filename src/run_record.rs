@@ -64,6 +64,16 @@ pub enum Fate {
     Failed,
 }
 
+impl Fate {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Fresh => "fresh",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl StageRun {
     pub fn ran(stage: &str, key: Key, outputs: Outputs, seconds: f64) -> Self {
         Self { stage: stage.to_owned(), fate: Fate::Ran, key: Some(key), outputs, seconds }

@@ -3,7 +3,7 @@
 
 use crate::assess::{Known, Ready, State, assess};
 use crate::cache;
-use crate::cache::digest::{Digest, Manifest};
+use crate::cache::digest::Manifest;
 use crate::cache::objects::Presence;
 use crate::cache::records::Outputs;
 use crate::error::{Error, Result};
@@ -154,8 +154,7 @@ fn stored(project: &mut Project, outputs: &Outputs) -> Result<Verdict> {
             Presence::Altered(file) => Some(file),
         };
         // Its file may be linked into other objects, and a disk that lost one byte may have lost others.
-        let objects = project.cache.root.join("objects");
-        project.cache.scanner.distrust(&objects);
+        project.cache.scanner.distrust_all()?;
         return Ok(Verdict::Damaged { output: output.clone(), file });
     }
     Ok(Verdict::Intact)
@@ -199,8 +198,9 @@ fn compare(project: &mut Project, outputs: &Outputs, folder: &Path) -> Result<Ve
             return Ok(Verdict::Failed { message: format!("it gave no output `{output}`") });
         }
         let found = project.cache.scanner.scan(&made)?.manifest;
-        project.cache.scanner.removed(&made, &found);
-        let Some(file) = first_difference(project, *digest, &found) else { continue };
+        project.cache.scanner.removed(&made);
+        let recorded = project.cache.manifest(*digest).unwrap_or_default();
+        let Some(file) = first_difference(&recorded, &found) else { continue };
         let line = first_line(&project.cache.object(*digest).join(&file), &made.join(&file));
         return Ok(Verdict::Differs(Difference { output: output.clone(), file, line }));
     }
@@ -208,10 +208,9 @@ fn compare(project: &mut Project, outputs: &Outputs, folder: &Path) -> Result<Ve
 }
 
 /// The first file, by name, that is in one and not in the other, or has other bytes.
-fn first_difference(project: &Project, recorded: Digest, found: &Manifest) -> Option<String> {
-    let recorded = project.cache.manifest(recorded).unwrap_or_default();
-    let names = recorded.files.keys().chain(found.files.keys());
-    names.filter(|name| recorded.files.get(*name) != found.files.get(*name)).min().cloned()
+fn first_difference(recorded: &Manifest, found: &Manifest) -> Option<String> {
+    let names = recorded.names().iter().chain(found.names().iter());
+    names.filter(|name| recorded.get(name) != found.get(name)).min().map(str::to_owned)
 }
 
 /// The first line that differs, where both files are there and text.

@@ -17,6 +17,7 @@
 //! ```
 
 pub mod digest;
+pub mod gc;
 pub mod lock;
 pub mod names;
 pub mod objects;

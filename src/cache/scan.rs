@@ -103,13 +103,18 @@ impl Scanner {
         }
     }
 
-    /// Forgets every digest below a place, so that its bytes are read again: a disk can lose a byte without any time
-    /// that tells it.
+    /// Forgets every digest of a place, so that its bytes are read again: a disk can lose a byte without any time that
+    /// tells it.
     pub fn distrust(&mut self, place: &Path) {
-        let before = self.known.len();
-        self.known.retain(|path, _| !path.starts_with(place));
-        self.scanned.retain(|path, _| !path.starts_with(place));
-        self.dirty |= self.known.len() < before;
+        self.removed(place);
+        self.by_inode.clear();
+    }
+
+    /// Forgets every digest of every place.
+    pub fn distrust_all(&mut self) -> Result<()> {
+        self.places.clear();
+        self.by_inode.clear();
+        super::remove(&self.folder)
     }
 
     /// A folder was renamed: its files keep their times and inodes, so what is known of them stays true.

@@ -1,11 +1,14 @@
 //! The command line: arguments in, one file a subcommand, [`main`] turns how it ended into an exit code.
 
+mod diff;
+mod gc;
 mod graph;
 mod groups;
 mod init;
 mod kinds;
 mod predict;
 mod run;
+mod runs;
 mod schema;
 mod shell;
 mod status;
@@ -121,6 +124,12 @@ enum Command {
     Why(why::Why),
     /// Hash results again, and make them again in scratch to compare
     Verify(verify::Verify),
+    /// List the runs there were, or show one
+    Runs(runs::RunsOf),
+    /// Say what differs between two runs: params, inputs, outputs, metrics, pictures
+    Diff(diff::Diff),
+    /// Free the cache of what no result, lock file or recent run needs
+    Gc(gc::Gc),
     /// Draw the pipeline
     Graph(graph::Graph),
     /// List the kinds of stages, or one kind's inputs, outputs and params
@@ -146,6 +155,9 @@ fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
         Command::Status(command) => command.run(&mut global.open(registry)?, global),
         Command::Why(command) => command.run(&mut global.open(registry)?, global),
         Command::Verify(command) => command.run(&mut global.open(registry)?, global),
+        Command::Runs(command) => command.run(&global.open(registry)?, global),
+        Command::Diff(command) => command.run(&mut global.open(registry)?, &registry, global),
+        Command::Gc(command) => command.run(&mut global.open(registry)?, registry, global),
         Command::Graph(command) => command.run(&global.open(registry)?, global),
         Command::Kinds(command) => command.run(registry, global),
         Command::Predict(command) => command.run(registry, global),
@@ -157,6 +169,13 @@ fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
 }
 
 impl Global {
+    /// The pipeline with another profile, and nothing set.
+    fn open_profile(&self, profile: Option<&str>, registry: Registry) -> Result<Project> {
+        let overrides = Overrides { profile, set: &[] };
+        let (folder, file) = (self.folder.as_deref(), self.file.as_deref());
+        Project::open(&Request { folder, file, overrides, device: &self.device }, registry)
+    }
+
     fn open(&self, registry: Registry) -> Result<Project> {
         let request = Request {
             folder: self.folder.as_deref(),

@@ -3,7 +3,7 @@
 use crate::cache::digest::Digest;
 use crate::cache::records::{Outputs, Record};
 use crate::params::Params;
-use crate::recipe::{Key, Recipe};
+use crate::recipe::{Key, Recipe, SCHEMA};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ impl LockedStage {
         Self {
             kind: recipe.kind,
             key: record.key,
-            code: code(&recipe.code),
+            code: Self::code(&recipe.code),
             seed: recipe.seed,
             device: recipe.device,
             lineage: recipe.lineage,
@@ -74,28 +74,34 @@ impl LockedStage {
     }
 
     fn differences_but_for_the_key(&self, now: &Recipe) -> Vec<String> {
-        let before = Recipe {
-            schema: now.schema,
+        // One digest stands for all files: which of them differs is not known.
+        let before = Recipe { schema: now.schema, code: now.code.clone(), ..self.recipe() };
+        let mut reasons = now.reasons_since(&before);
+        if self.kind == now.kind && self.code != Self::code(&now.code) {
+            reasons.push(format!("{}'s own code changed", now.kind));
+        }
+        reasons
+    }
+
+    /// The recipe, as far as the file knows it: all of the kind's own code stands under one name, the empty one.
+    pub fn recipe(&self) -> Recipe {
+        Recipe {
+            schema: SCHEMA,
             kind: self.kind.clone(),
-            // One digest stands for all files: which of them differs is not known.
-            code: now.code.clone(),
+            code: [(String::new(), self.code)].into(),
             crates: self.crates.clone(),
             device: self.device.clone(),
             seed: self.seed,
             params: self.params.clone(),
             inputs: self.inputs.iter().map(|(name, artifacts)| (name.clone(), artifacts.0.clone())).collect(),
             lineage: self.lineage,
-        };
-        let mut reasons = now.reasons_since(&before);
-        if self.kind == now.kind && self.code != code(&now.code) {
-            reasons.push(format!("{}'s own code changed", now.kind));
         }
-        reasons
     }
-}
 
-fn code(files: &BTreeMap<String, Digest>) -> Digest {
-    Digest::of_json("plantpipe 2026 code", files)
+    /// One digest for all of a kind's own source files.
+    pub fn code(files: &BTreeMap<String, Digest>) -> Digest {
+        files.get("").copied().unwrap_or_else(|| Digest::of_json("plantpipe 2026 code", files))
+    }
 }
 
 impl Serialize for Artifacts {

@@ -3,6 +3,7 @@
 mod cache;
 mod command;
 mod command_line;
+mod diff;
 #[cfg(feature = "download")]
 mod download;
 mod file;
@@ -13,6 +14,7 @@ mod luck;
 mod matrix;
 mod openings;
 mod predict;
+mod runs;
 mod schema;
 mod verify;
 
