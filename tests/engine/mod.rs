@@ -7,6 +7,7 @@ mod diff;
 #[cfg(feature = "download")]
 mod download;
 mod file;
+mod gc;
 mod items;
 mod keys;
 mod locked;
