@@ -14,6 +14,7 @@ mod locked;
 mod luck;
 mod matrix;
 mod openings;
+mod parallel;
 mod predict;
 mod runs;
 mod schema;
