@@ -62,6 +62,10 @@ pub enum Fate {
     /// Left alone: recorded before.
     Fresh,
     Failed,
+    /// Not begun: something that it needs failed.
+    Skipped,
+    /// Begun, but the run was asked to stop.
+    Stopped,
 }
 
 impl Fate {
@@ -70,6 +74,8 @@ impl Fate {
             Self::Ran => "ran",
             Self::Fresh => "fresh",
             Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -87,7 +93,19 @@ impl StageRun {
     }
 
     pub fn failed(stage: &str, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), fate: Fate::Failed, key: None, outputs: Outputs::new(), seconds }
+        Self::without_result(stage, Fate::Failed, seconds)
+    }
+
+    pub fn skipped(stage: &str) -> Self {
+        Self::without_result(stage, Fate::Skipped, 0.0)
+    }
+
+    pub fn stopped(stage: &str, seconds: f64) -> Self {
+        Self::without_result(stage, Fate::Stopped, seconds)
+    }
+
+    fn without_result(stage: &str, fate: Fate, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate, key: None, outputs: Outputs::new(), seconds }
     }
 }
 
@@ -110,10 +128,6 @@ impl RunRecord {
             seconds: 0.0,
             outcome: "running".to_owned(),
         }
-    }
-
-    pub fn push(&mut self, stage: StageRun) {
-        self.stages.push(stage);
     }
 
     /// How many stages ran.
@@ -151,6 +165,8 @@ impl RunRecord {
                 Fate::Ran => "ran",
                 Fate::Fresh => "taken from the cache",
                 Fate::Failed => "failed",
+                Fate::Skipped => "skipped",
+                Fate::Stopped => "stopped",
             };
             page.push_str(&format!("| {} | {how} | {:.1} |\n", stage.stage, stage.seconds));
         }

@@ -8,7 +8,7 @@ use crate::cache::objects::Presence;
 use crate::cache::records::Outputs;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::executor::Executor;
+use crate::executor::{Executor, run_alone};
 use crate::graph::StageId;
 use crate::interrupt;
 use crate::project::Project;
@@ -85,7 +85,7 @@ pub struct LineDifference {
 pub fn verify(
     project: &mut Project,
     options: &Options,
-    executor: &dyn Executor,
+    executor: &mut dyn Executor,
     tell: &mut dyn FnMut(Event),
     each: &mut dyn FnMut(Verified) -> Result<()>,
 ) -> Result<()> {
@@ -102,7 +102,7 @@ pub fn verify(
 fn each_stage(
     project: &mut Project,
     options: &Options,
-    executor: &dyn Executor,
+    executor: &mut dyn Executor,
     tell: &mut dyn FnMut(Event),
     each: &mut dyn FnMut(Verified) -> Result<()>,
 ) -> Result<()> {
@@ -128,6 +128,7 @@ fn each_stage(
                     stage: stage.clone(),
                     kind: project.graph.stage(id).kind.name.to_owned(),
                     reasons: vec!["made again, to compare".to_owned()],
+                    threads: options.threads,
                 });
                 let verdict = again(project, id, ready, options.threads, executor, tell)?;
                 (verdict, Some(started.elapsed().as_secs_f64()))
@@ -166,14 +167,14 @@ fn again(
     id: StageId,
     ready: &Ready,
     threads: usize,
-    executor: &dyn Executor,
+    executor: &mut dyn Executor,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Verdict> {
     let stage = project.graph.stage(id).name.value.clone();
     let place = project.cache.root.join("scratch").join(PLACE);
     let scratch = project.cache.scratch(&format!("{PLACE}/{stage}"))?;
     let action = action(project, id, ready, &scratch, threads)?;
-    let report = executor.run(&action, &mut |event| tell(stage_event(&stage, event)));
+    let report = run_alone(executor, &action, &mut |event| tell(stage_event(stage.clone(), event)));
     let verdict = match report.map(|report| report.outcome) {
         Ok(Outcome::Done) => {
             let outputs = &ready.record.as_ref().expect("fresh is recorded").outputs;

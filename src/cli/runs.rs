@@ -86,7 +86,7 @@ fn fates(record: &RunRecord) -> String {
     each.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
 
-const FATES: [Fate; 3] = [Fate::Ran, Fate::Fresh, Fate::Failed];
+const FATES: [Fate; 5] = [Fate::Ran, Fate::Fresh, Fate::Failed, Fate::Skipped, Fate::Stopped];
 
 fn detail(runs: &Runs, run: &Run) -> String {
     let record = &run.record;

@@ -34,9 +34,9 @@ impl Verify {
         // Standard output is the document's.
         let verbosity = if global.json { Verbosity::Quiet } else { global.verbosity() };
         let mut console = Console::new(false, verbosity, names.iter().map(String::as_str));
-        let executor = Local { folder: project.root.clone() };
+        let mut executor = Local::new(project.root.clone());
         let mut all = Vec::new();
-        let result = verify(project, &options, &executor, &mut |event| console.tell(&event), &mut |verified| {
+        let result = verify(project, &options, &mut executor, &mut |event| console.tell(&event), &mut |verified| {
             if !global.json {
                 print(&line(&verified, width))?;
             }

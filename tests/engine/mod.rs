@@ -7,12 +7,14 @@ mod diff;
 #[cfg(feature = "download")]
 mod download;
 mod file;
+mod gc;
 mod items;
 mod keys;
 mod locked;
 mod luck;
 mod matrix;
 mod openings;
+mod parallel;
 mod predict;
 mod runs;
 mod schema;

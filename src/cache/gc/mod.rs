@@ -232,6 +232,7 @@ impl Cache {
         let folders = folders.iter().flat_map(|folder| entries(folder)).filter(|path| path.is_dir());
         let newest = |path: &Path| {
             let files = walkdir::WalkDir::new(path).into_iter().flatten();
+            let files = files.filter(|entry| entry.file_type().is_file());
             files.filter_map(|entry| entry.metadata().ok()?.modified().ok()).max().unwrap_or(SystemTime::UNIX_EPOCH)
         };
         folders.map(|path| Checkpoint { last_used: newest(&path), path }).collect()
