@@ -25,6 +25,7 @@ pub mod openings;
 pub mod records;
 mod remembered;
 pub mod scan;
+pub mod seal;
 mod walk;
 
 use crate::error::{Error, Result};

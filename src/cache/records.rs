@@ -2,6 +2,7 @@
 //! stage was the last time it was asked for.
 
 use super::digest::Digest;
+use super::seal::{self, seal};
 use super::{Cache, write_whole};
 use crate::error::Result;
 use crate::recipe::{Key, Recipe};
@@ -59,7 +60,7 @@ impl Cache {
     }
 
     pub fn write_record(&self, record: &Record) -> Result<()> {
-        write_whole(&self.record_path(record.key), &pretty(record))
+        write_whole(&self.record_path(record.key), &seal(record))
     }
 
     /// The items that a recorded run made, sorted by id; none where their file is gone or damaged.
@@ -87,7 +88,7 @@ impl Cache {
     }
 
     pub fn write_last(&self, profile: Option<&str>, stage: &str, last: Last) -> Result<()> {
-        write_whole(&self.last_path(profile, stage), &pretty(&Last { schema: SCHEMA, ..last }))
+        write_whole(&self.last_path(profile, stage), &seal(&Last { schema: SCHEMA, ..last }))
     }
 
     /// Every profile that ran, with the stages that it had and the last result of each.
@@ -116,7 +117,7 @@ impl Cache {
     }
 
     pub fn write_family(&self, family: Key, last: Key) -> Result<()> {
-        write_whole(&self.family_path(family), &pretty(&Family { schema: SCHEMA, last }))
+        write_whole(&self.family_path(family), &seal(&Family { schema: SCHEMA, last }))
     }
 
     fn family_path(&self, family: Key) -> PathBuf {
@@ -137,7 +138,7 @@ impl Cache {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    seal::open(&std::fs::read(path).ok()?)
 }
 
 pub fn pretty(value: &impl Serialize) -> Vec<u8> {
