@@ -7,7 +7,7 @@ pub use sizes::Sizes;
 
 use super::digest::Digest;
 use super::records::Outputs;
-use super::{Cache, remove};
+use super::{Cache, remove, seal};
 use crate::error::Result;
 use crate::recipe::Key;
 use jiff::Timestamp;
@@ -200,8 +200,7 @@ impl Cache {
         let known = |(key, mut paths): (Digest, Vec<PathBuf>)| {
             // The record itself goes first: without it the rest is nothing.
             paths.sort_by_key(|path| path.extension().is_none_or(|ext| ext != "json"));
-            let document: serde_json::Value =
-                fs::read(&paths[0]).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+            let document = document(&paths[0]);
             let form = if document["outputs"].is_object() { Form::Whole } else { Form::Broken };
             let outputs = document["outputs"].as_object().into_iter().flat_map(|outputs| outputs.values());
             let outputs = outputs.filter_map(|digest| serde_json::from_value(digest.clone()).ok()).collect();
@@ -296,8 +295,7 @@ impl Plan {
     /// Families whose last record is not there any more.
     fn pointers(&mut self, cache: &Cache, kept: &BTreeSet<Key>, sizes: &mut Sizes) {
         for path in entries(&cache.root.join("families")).into_iter().filter(|path| digest_of(path).is_some()) {
-            let document: serde_json::Value =
-                fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+            let document = document(&path);
             let last: Option<Key> = serde_json::from_value(document["last"].clone()).ok();
             if last.is_none_or(|last| !kept.contains(&last)) {
                 self.add(sizes, Piece::new(Sort::Pointer, cache.below(&path), vec![path]));
@@ -321,6 +319,11 @@ impl Piece {
     fn new(sort: Sort, name: String, paths: Vec<PathBuf>) -> Self {
         Self { sort, name, kind: None, last_used: None, bytes: 0, paths }
     }
+}
+
+/// A file of the cache, of whatever version; nothing where it is damaged.
+fn document(path: &Path) -> serde_json::Value {
+    fs::read(path).ok().and_then(|bytes| seal::open(&bytes)).unwrap_or_default()
 }
 
 /// What lies in a folder, sorted; nothing where there is none.
