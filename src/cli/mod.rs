@@ -136,7 +136,7 @@ enum Command {
     Kinds(kinds::Kinds),
     /// Ask a trained model, or any checkpoint, about photographs
     Predict(Box<predict::Predict>),
-    /// Print the JSON Schema of the pipeline file, for editors
+    /// Print the JSON Schema of the pipeline file, for editors, or of what --json prints
     Schema(schema::Schema),
     /// Print a shell's completion script
     Completions(shell::Completions),

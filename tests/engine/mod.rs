@@ -4,6 +4,7 @@ mod cache;
 mod command;
 mod command_line;
 mod diff;
+mod documents;
 #[cfg(feature = "download")]
 mod download;
 mod file;
