@@ -6,6 +6,7 @@ use crate::cache::objects::Presence;
 use crate::cache::records::{Outputs, Record};
 use crate::cache::scan::Snapshot;
 use crate::error::{Error, Result};
+use crate::frozen;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::pipeline::Location;
 use crate::project::Project;
@@ -32,6 +33,8 @@ pub enum State {
     Blocked,
     /// As stale or never run, and the last try failed.
     Failed,
+    /// Not to be run: its last result is used.
+    Frozen,
 }
 
 impl State {
@@ -43,6 +46,7 @@ impl State {
             Self::NeverRun => "never run",
             Self::Blocked => "blocked",
             Self::Failed => "failed",
+            Self::Frozen => "frozen",
         }
     }
 }
@@ -90,6 +94,9 @@ pub fn assess_all(project: &mut Project, ids: &[StageId]) -> Result<Vec<(StageId
 
 /// Assesses one stage, given what is known upstream.
 pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Assessment> {
+    if project.graph.stage(id).conduct.is_frozen() {
+        return frozen::assess(project, id, known);
+    }
     if let Some(reason) = blocker(project, id, known) {
         return Ok(Assessment { state: State::Blocked, reasons: vec![reason], ready: None, outputs: None });
     }
@@ -97,6 +104,11 @@ pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Asses
     let (state, reasons) = judge(project, id, &ready)?;
     let outputs = (state == State::Fresh).then(|| ready.record.as_ref().expect("fresh is recorded").outputs.clone());
     Ok(Assessment { state, reasons, ready: Some(ready), outputs })
+}
+
+/// What a run of it would be now; none where that isn't known.
+pub fn would_be(project: &mut Project, id: StageId, known: &Known) -> Result<Option<Ready>> {
+    if blocker(project, id, known).is_some() { Ok(None) } else { prepare(project, id, known).map(Some) }
 }
 
 /// What keeps the key from being known.
@@ -181,18 +193,26 @@ fn prepare(project: &mut Project, id: StageId, known: &Known) -> Result<Ready> {
     Ok(Ready { key, recipe, inputs, lineage, watched, record })
 }
 
+/// What is not as it was among the outputs of a record.
+pub fn damage(project: &mut Project, record: &Record) -> Result<Option<String>> {
+    for (name, digest) in &record.outputs {
+        let what = match project.cache.presence(*digest)? {
+            Presence::Intact => continue,
+            Presence::Gone => "is gone from the cache".to_owned(),
+            Presence::Altered(file) if file.is_empty() => "was altered in the cache".to_owned(),
+            Presence::Altered(file) => format!("was altered in the cache: {file}"),
+        };
+        return Ok(Some(format!("output `{name}` {what}")));
+    }
+    Ok(None)
+}
+
 fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Vec<String>)> {
     if let Some(record) = &ready.record {
-        for (name, digest) in &record.outputs {
-            let what = match project.cache.presence(*digest)? {
-                Presence::Intact => continue,
-                Presence::Gone => "is gone from the cache".to_owned(),
-                Presence::Altered(file) if file.is_empty() => "was altered in the cache".to_owned(),
-                Presence::Altered(file) => format!("was altered in the cache: {file}"),
-            };
-            return Ok((State::Missing, vec![format!("output `{name}` {what}")]));
-        }
-        return Ok((State::Fresh, Vec::new()));
+        return Ok(match damage(project, record)? {
+            Some(reason) => (State::Missing, vec![reason]),
+            None => (State::Fresh, Vec::new()),
+        });
     }
     let stage = project.graph.stage(id);
     let last = project.cache.last(project.profile(), &stage.name.value);
@@ -259,7 +279,7 @@ fn ancestor(project: &Project, id: StageId, known: &Known) -> Ancestor {
         }
     };
     let inputs = stage.inputs.iter().zip(project.graph.origins(id));
-    Ancestor {
+    let ancestor = Ancestor {
         name: stage.name.value.clone(),
         group: stage.group().map(str::to_owned),
         kind: Some(stage.kind.name.to_owned()),
@@ -272,5 +292,6 @@ fn ancestor(project: &Project, id: StageId, known: &Known) -> Ancestor {
             .unwrap_or_default(),
         device: stage.kind.uses.device.then(|| project.device.class().to_owned()),
         crates: Recipe::of_kind(stage.kind).crates,
-    }
+    };
+    if stage.conduct.is_frozen() { frozen::describe(project, id, ancestor) } else { ancestor }
 }

@@ -10,6 +10,7 @@
 mod assess;
 mod cache;
 mod cli;
+mod conduct;
 mod console;
 mod device;
 mod diff;
@@ -20,6 +21,7 @@ mod error;
 mod event;
 mod exec;
 mod executor;
+mod frozen;
 mod gc;
 mod graph;
 mod interrupt;

@@ -1,6 +1,6 @@
 //! When and where a run happened: [`RunRecord`], kept under `cache/runs/` and told in `run.md`; never digested.
 
-use crate::assess::Assessment;
+use crate::assess::{Assessment, State};
 use crate::cache::openings::{Opened, Openings};
 use crate::cache::records::{Outputs, pretty};
 use crate::cache::{Cache, write_whole};
@@ -52,6 +52,9 @@ pub struct StageRun {
     pub outputs: Outputs,
     /// How long it took, then or when it was recorded.
     pub seconds: f64,
+    /// How many tries of it failed before the one that counts.
+    #[serde(default)]
+    pub failed_tries: usize,
 }
 
 /// What became of a stage in a run.
@@ -61,6 +64,8 @@ pub enum Fate {
     Ran,
     /// Left alone: recorded before.
     Fresh,
+    /// Left alone, whatever it would be by now: its last result was used.
+    Frozen,
     Failed,
     /// Not begun: something that it needs failed.
     Skipped,
@@ -73,6 +78,7 @@ impl Fate {
         match self {
             Self::Ran => "ran",
             Self::Fresh => "fresh",
+            Self::Frozen => "frozen",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Stopped => "stopped",
@@ -81,31 +87,33 @@ impl Fate {
 }
 
 impl StageRun {
-    pub fn ran(stage: &str, key: Key, outputs: Outputs, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), fate: Fate::Ran, key: Some(key), outputs, seconds }
+    fn of(stage: &str, fate: Fate, key: Option<Key>, outputs: Outputs, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate, key, outputs, seconds, failed_tries: 0 }
     }
 
+    pub fn ran(stage: &str, key: Key, outputs: Outputs, seconds: f64) -> Self {
+        Self::of(stage, Fate::Ran, Some(key), outputs, seconds)
+    }
+
+    /// Fresh or frozen: left alone.
     pub fn fresh(stage: &str, assessment: &Assessment) -> Self {
         let ready = assessment.ready.as_ref();
         let outputs = assessment.outputs.clone().unwrap_or_default();
         let seconds = ready.and_then(|ready| ready.record.as_ref()).map_or(0.0, |record| record.seconds);
-        Self { stage: stage.to_owned(), fate: Fate::Fresh, key: ready.map(|ready| ready.key), outputs, seconds }
+        let fate = if assessment.state == State::Frozen { Fate::Frozen } else { Fate::Fresh };
+        Self::of(stage, fate, ready.map(|ready| ready.key), outputs, seconds)
     }
 
     pub fn failed(stage: &str, seconds: f64) -> Self {
-        Self::without_result(stage, Fate::Failed, seconds)
+        Self::of(stage, Fate::Failed, None, Outputs::new(), seconds)
     }
 
     pub fn skipped(stage: &str) -> Self {
-        Self::without_result(stage, Fate::Skipped, 0.0)
+        Self::of(stage, Fate::Skipped, None, Outputs::new(), 0.0)
     }
 
     pub fn stopped(stage: &str, seconds: f64) -> Self {
-        Self::without_result(stage, Fate::Stopped, seconds)
-    }
-
-    fn without_result(stage: &str, fate: Fate, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), fate, key: None, outputs: Outputs::new(), seconds }
+        Self::of(stage, Fate::Stopped, None, Outputs::new(), seconds)
     }
 }
 
@@ -164,6 +172,7 @@ impl RunRecord {
             let how = match stage.fate {
                 Fate::Ran => "ran",
                 Fate::Fresh => "taken from the cache",
+                Fate::Frozen => "frozen, taken from the cache",
                 Fate::Failed => "failed",
                 Fate::Skipped => "skipped",
                 Fate::Stopped => "stopped",

@@ -12,7 +12,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
-            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE, &MEET],
+            &[
+                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE, &MEET,
+                &STUMBLE,
+            ],
             plantpipe_command::KINDS,
         ],
         ask: Some(&ASK),
@@ -165,6 +168,32 @@ const MEET: Kind = Kind {
 struct MeetParams {
     me: String,
     others: Vec<String>,
+}
+
+/// Fails as often as `times` says, and then copies: each try leaves a line in the file `tries`.
+const STUMBLE: Kind = Kind {
+    name: "stumble",
+    doc: "fails some times",
+    params: &[ParamSpec {
+        name: "times",
+        doc: "how often",
+        ty: ParamType::Int { min: 0, max: i64::MAX },
+        default: Some("1"),
+    }],
+    run: |ctx| {
+        let tries = std::fs::read_to_string("tries").unwrap_or_default();
+        std::fs::write("tries", format!("{tries}.\n")).io("write", "tries")?;
+        if tries.lines().count() < ctx.params::<StumbleParams>()?.times {
+            return Err(Error::new("it stumbled"));
+        }
+        write(ctx, &read(&ctx.input("from").path)?)
+    },
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct StumbleParams {
+    times: usize,
 }
 
 /// Changes its own input while it runs, as a careless user would.

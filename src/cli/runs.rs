@@ -86,7 +86,7 @@ fn fates(record: &RunRecord) -> String {
     each.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
 
-const FATES: [Fate; 5] = [Fate::Ran, Fate::Fresh, Fate::Failed, Fate::Skipped, Fate::Stopped];
+const FATES: [Fate; 6] = [Fate::Ran, Fate::Fresh, Fate::Frozen, Fate::Failed, Fate::Skipped, Fate::Stopped];
 
 fn detail(runs: &Runs, run: &Run) -> String {
     let record = &run.record;
@@ -110,7 +110,12 @@ fn detail(runs: &Runs, run: &Run) -> String {
     for stage in &record.stages {
         let key = stage.key.map(|key| key.short()).unwrap_or_default();
         let took = duration(stage.seconds);
-        let line = format!("{:<8}{:<width$}  {took:>8}  {key}", stage.fate.word(), stage.stage);
+        let tries = match stage.failed_tries {
+            0 => String::new(),
+            1 => "  after a try that failed".to_owned(),
+            tries => format!("  after {tries} tries that failed"),
+        };
+        let line = format!("{:<8}{:<width$}  {took:>8}  {key:<12}{tries}", stage.fate.word(), stage.stage);
         text.push_str(line.trim_end());
         text.push('\n');
     }

@@ -6,6 +6,7 @@ mod documents;
 use documents::Document;
 
 use super::print_json;
+use crate::conduct;
 use crate::error::Result;
 use crate::params::default_value;
 use crate::registry::Registry;
@@ -111,6 +112,9 @@ fn stage(kind: &Kind, whole: bool) -> Value {
         properties.insert("seed".to_owned(), or_remove(seed));
     }
     properties.insert("matrix".to_owned(), or_remove(matrix(kind)));
+    for (key, schema) in conduct() {
+        properties.insert(key.to_owned(), or_remove(schema));
+    }
     let follow = json!({ "type": "string", "description": "One instance of this stage for each of that one" });
     properties.insert("for_each".to_owned(), or_remove(follow));
 
@@ -127,6 +131,27 @@ fn stage(kind: &Kind, whole: bool) -> Value {
         }
     }
     schema
+}
+
+/// How a stage is run: the same for every kind.
+fn conduct() -> [(&'static str, Value); 3] {
+    let [frozen, retries, resources] = conduct::KEYS;
+    let frozen_is = "It is not run: its last result is used";
+    let retries_is = "How often a try that failed is repeated";
+    let resources_is = "What it takes while it runs: threads, gpu, or whatever else has a name";
+    let amount = |least: u32| json!({ "type": "integer", "minimum": least });
+    [
+        (frozen, json!({ "type": "boolean", "default": false, "description": frozen_is })),
+        (retries, json!({ "type": "integer", "minimum": 0, "description": retries_is })),
+        (
+            resources,
+            json!({
+                "type": "object", "description": resources_is,
+                "properties": { conduct::THREADS: amount(1), conduct::GPU: amount(0) },
+                "additionalProperties": amount(0),
+            }),
+        ),
+    ]
 }
 
 fn is_needed(input: &InputSpec) -> bool {

@@ -55,6 +55,8 @@ fn words(project: &Project, assessed: &Assessed, id: StageId) -> String {
     let name = &project.graph.stage(id).name.value;
     let mut text = match assessment.state {
         State::Fresh => format!("{name} is fresh: its recipe is recorded and its outputs are there\n"),
+        State::Frozen if assessment.reasons.is_empty() => format!("{name} is frozen: its last result is used\n"),
+        State::Frozen => format!("{name} is frozen: its last result is used, though it would be another by now:\n"),
         state => format!("{name} is {}:\n", state.word()),
     };
     for reason in &assessment.reasons {
@@ -62,8 +64,9 @@ fn words(project: &Project, assessed: &Assessed, id: StageId) -> String {
     }
     if assessment.state == State::Blocked {
         let above = project.graph.with_ancestors(&[id]);
-        let behind =
-            assessed.iter().filter(|(id, a)| above.contains(id) && !matches!(a.state, State::Fresh | State::Blocked));
+        let behind = assessed
+            .iter()
+            .filter(|(id, a)| above.contains(id) && !matches!(a.state, State::Fresh | State::Frozen | State::Blocked));
         for (id, upstream) in behind {
             let name = &project.graph.stage(*id).name.value;
             text.push_str(&format!("  {name} is {}: {}\n", upstream.state.word(), upstream.reasons.join("; ")));

@@ -2,11 +2,12 @@
 
 use super::board::{Board, Stand};
 use super::keep::{Kept, keep};
-use super::shares::{Shares, Wish};
-use super::{Failures, Options};
-use crate::assess::{Assessment, Known, Ready, assess};
+use super::shares::{Held, Shares, Takes, Wish};
+use super::{Failures, Options, sources};
+use crate::assess::{Assessment, Known, Ready, State, assess, locate};
 use crate::cache;
 use crate::cache::records::{Last, Outputs};
+use crate::conduct::{GPU, THREADS};
 use crate::error::{Error, Result};
 use crate::event::{Event, Planned};
 use crate::executor::{Executor, Happening, Job};
@@ -20,7 +21,7 @@ use crate::run_record::StageRun;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A run while it runs.
 pub struct Work<'a> {
@@ -37,11 +38,18 @@ pub struct Work<'a> {
     /// Those that are ready, each with the round in which it was looked at.
     ready: BTreeMap<StageId, (Assessment, usize)>,
     running: BTreeMap<StageId, Try>,
+    /// When the sources were looked at.
+    looked: Instant,
     /// Time has passed between one round and the next: what was seen before may be so no more.
     round: usize,
+    /// How many tries of a stage have failed.
+    tries: BTreeMap<StageId, usize>,
     runs: BTreeMap<StageId, StageRun>,
     errors: BTreeMap<StageId, Error>,
 }
+
+/// For so long a look at a source is good.
+const WHILE: Duration = Duration::from_secs(2);
 
 /// A stage that runs.
 struct Try {
@@ -68,7 +76,7 @@ impl<'a> Work<'a> {
         let seconds = options.stages.iter().filter_map(|id| Some((*id, took(id)?))).collect();
         Self {
             board,
-            shares: Shares { threads: options.threads, jobs: options.jobs },
+            shares: Shares { threads: options.threads, jobs: options.jobs, resources: options.resources.clone() },
             project,
             options,
             locked,
@@ -78,7 +86,9 @@ impl<'a> Work<'a> {
             seconds,
             ready: BTreeMap::new(),
             running: BTreeMap::new(),
+            looked: Instant::now(),
             round: 0,
+            tries: BTreeMap::new(),
             runs: BTreeMap::new(),
             errors: BTreeMap::new(),
         }
@@ -88,6 +98,7 @@ impl<'a> Work<'a> {
     pub fn finish(mut self) -> (Vec<StageRun>, Result<()>) {
         interrupt::tell(self.executor.canceller());
         loop {
+            self.look_again();
             self.assess_due();
             self.start_ready();
             let is_done = self.board.first(Stand::Due).or_else(|| self.board.first(Stand::Ready)).is_none();
@@ -99,8 +110,11 @@ impl<'a> Work<'a> {
             self.round += 1;
         }
         let result = self.result();
-        let order = &self.options.stages;
-        let runs = order.iter().filter_map(|id| self.runs.remove(id)).collect();
+        let run = |id: &StageId| {
+            let failed_tries = self.tries.get(id).copied().unwrap_or(0);
+            Some(StageRun { failed_tries, ..self.runs.remove(id)? })
+        };
+        let runs = self.options.stages.iter().filter_map(run).collect();
         (runs, result)
     }
 
@@ -134,6 +148,9 @@ impl<'a> Work<'a> {
 
     /// Fresh or ready.
     fn sort(&mut self, id: StageId, assessment: Assessment) {
+        if let Err(error) = self.options.subset.allow(self.project, id, &assessment) {
+            return self.fail(id, error, 0.0);
+        }
         let Some(outputs) = assessment.outputs.clone().filter(|_| !self.options.force.contains(&id)) else {
             self.ready.insert(id, (assessment, self.round));
             self.board.change(id, Stand::Ready);
@@ -146,7 +163,10 @@ impl<'a> Work<'a> {
                 self.runs.insert(id, StageRun::fresh(&name, &assessment));
                 self.known.insert(id, outputs);
                 self.board.change(id, Stand::Known);
-                (self.tell)(Event::StageFresh { stage: name });
+                (self.tell)(match assessment.state {
+                    State::Frozen => Event::StageFrozen { stage: name, reasons: assessment.reasons },
+                    _ => Event::StageFresh { stage: name },
+                });
             }
             Err(error) => self.fail(id, error, 0.0),
         }
@@ -170,13 +190,10 @@ impl<'a> Work<'a> {
         if self.is_over() {
             return;
         }
-        let running: Vec<usize> = self.running.values().map(|run| run.action.threads).collect();
+        let held = |(id, run): (&StageId, &Try)| Held { threads: run.action.threads, takes: self.takes(*id) };
+        let running: Vec<Held> = self.running.iter().map(held).collect();
         let ready = self.without_twins();
-        let wish = |id: &StageId| Wish {
-            kind: self.project.graph.stage(*id).kind.name,
-            seconds: self.seconds.get(id).copied(),
-        };
-        let wishes: Vec<Wish> = ready.iter().map(wish).collect();
+        let wishes: Vec<Wish> = ready.iter().map(|id| self.wish(*id)).collect();
         for (at, threads) in self.shares.start(&running, &wishes) {
             let id = ready[at];
             let (assessment, round) = self.ready.remove(&id).expect("what is ready was assessed");
@@ -194,6 +211,23 @@ impl<'a> Work<'a> {
                 Err(error) => self.fail(id, error, 0.0),
             }
         }
+    }
+
+    fn wish(&self, id: StageId) -> Wish {
+        let stage = self.project.graph.stage(id);
+        let seconds = self.seconds.get(&id).copied();
+        Wish { kind: stage.kind.name, seconds, threads: stage.conduct.threads(), takes: self.takes(id) }
+    }
+
+    /// What a stage says, and a device that computes, where it says nothing of that.
+    fn takes(&self, id: StageId) -> Takes {
+        let stage = self.project.graph.stage(id);
+        let resources = stage.conduct.resources.iter().filter(|(name, _)| *name != THREADS);
+        let mut takes: Takes = resources.map(|(name, amount)| (name.clone(), amount.number)).collect();
+        if stage.kind.uses.device && self.project.device.class() != "cpu" {
+            takes.entry(GPU.to_owned()).or_insert(1);
+        }
+        takes
     }
 
     /// The stages that are ready, but for those whose recipe another one has that comes first: what it gives is theirs.
@@ -223,6 +257,19 @@ impl<'a> Work<'a> {
         self.running.insert(id, Try { ready, action, earlier, started });
         self.board.change(id, Stand::Running);
         Ok(())
+    }
+
+    /// Sources that were looked at a while ago are looked at again when the next stage reads them: people go on working.
+    fn look_again(&mut self) {
+        if self.looked.elapsed() < WHILE {
+            return;
+        }
+        self.looked = Instant::now();
+        for source in sources(self.project, &self.options.stages) {
+            if let Ok(path) = locate(self.project, source) {
+                self.project.cache.scanner.forget(&path);
+            }
+        }
     }
 
     /// Waits until a stage has ended, or somebody wants the run to.
@@ -255,6 +302,7 @@ impl<'a> Work<'a> {
                 self.runs.insert(id, StageRun::stopped(&stage, seconds));
                 (self.tell)(Event::StageStopped { stage, seconds });
             }
+            Err(error @ Error::Failed { .. }) if self.is_to_be_tried_again(id) => self.try_again(id, &error, seconds),
             Err(error) => {
                 let error = in_stage(&self.name(id), error);
                 let noted = self.note_failure(id, run.ready.key, &error);
@@ -263,6 +311,25 @@ impl<'a> Work<'a> {
                     self.errors.insert(id, error);
                 }
             }
+        }
+    }
+
+    /// A failure, not a bug, and there are tries left.
+    fn is_to_be_tried_again(&self, id: StageId) -> bool {
+        self.tries.get(&id).copied().unwrap_or(0) < self.retries(id) && !self.is_over()
+    }
+
+    fn retries(&self, id: StageId) -> usize {
+        self.project.graph.stage(id).conduct.retries.unwrap_or(self.options.retries)
+    }
+
+    fn try_again(&mut self, id: StageId, error: &Error, seconds: f64) {
+        let failed = *self.tries.entry(id).and_modify(|tries| *tries += 1).or_insert(1);
+        let (stage, of) = (self.name(id), self.retries(id));
+        (self.tell)(Event::StageRetried { stage, failed, of, message: error.to_string(), seconds });
+        match assess(self.project, id, &self.known) {
+            Ok(assessment) => self.sort(id, assessment),
+            Err(error) => self.fail(id, error, 0.0),
         }
     }
 

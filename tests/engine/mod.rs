@@ -8,6 +8,7 @@ mod documents;
 #[cfg(feature = "download")]
 mod download;
 mod file;
+mod frozen;
 mod gc;
 mod items;
 mod keys;
@@ -17,8 +18,10 @@ mod matrix;
 mod openings;
 mod parallel;
 mod predict;
+mod retries;
 mod runs;
 mod schema;
+mod subset;
 mod verify;
 
 use crate::world::World;

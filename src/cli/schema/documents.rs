@@ -219,6 +219,7 @@ fn event() -> Value {
     let seconds = || ("seconds", number());
     let kept = vec![("source", text()), ("bytes", count()), ("sha256", text()), seconds()];
     let failed = vec![stage(), seconds(), ("message", text()), ("hint", nullable(text()))];
+    let retried = vec![stage(), ("failed", count()), ("of", count()), ("message", text()), seconds()];
     let progress = vec![stage(), ("done", count()), ("total", count()), ("unit", text())];
     let started = vec![stage(), ("kind", text()), ("reasons", list(&text())), ("threads", count())];
     let ended = vec![("ran", count()), ("fresh", count()), ("failed", count()), ("skipped", count()), seconds()];
@@ -234,10 +235,12 @@ fn event() -> Value {
         ("source_kept", kept),
         ("run_planned", vec![("stages", list(&planned(("certain", truth()))))]),
         ("stage_fresh", vec![stage()]),
+        ("stage_frozen", vec![stage(), ("reasons", list(&text()))]),
         ("stage_started", started),
         ("stage_progress", progress),
         ("stage_note", vec![stage(), ("note", text())]),
         ("stage_done", vec![stage(), seconds(), ("same_bytes", truth())]),
+        ("stage_retried", retried),
         ("stage_failed", failed),
         ("stage_stopped", vec![stage(), seconds()]),
         ("stage_skipped", vec![stage(), ("because", text())]),
@@ -265,6 +268,7 @@ fn run() -> Value {
         ("key", nullable(digest())),
         ("outputs", map(&digest())),
         ("seconds", number()),
+        ("failed_tries", count()),
     ]);
     object(vec![
         ("name", text()),
