@@ -175,18 +175,16 @@ fn again(
     let scratch = project.cache.scratch(&format!("{PLACE}/{stage}"))?;
     let action = action(project, id, ready, &scratch, threads)?;
     let report = run_alone(executor, &action, &mut |event| tell(stage_event(stage.clone(), event)));
+    let outputs = &ready.record.as_ref().expect("fresh is recorded").outputs;
     let verdict = match report.map(|report| report.outcome) {
-        Ok(Outcome::Done) => {
-            let outputs = &ready.record.as_ref().expect("fresh is recorded").outputs;
-            compare(project, outputs, &action.scratch)?
-        }
-        Ok(Outcome::Failed(error)) => Verdict::Failed { message: error.message },
-        Ok(Outcome::Bug(message)) => Verdict::Failed { message: format!("a bug: {message}") },
-        Err(error @ Error::Failed { .. }) => Verdict::Failed { message: error.to_string() },
-        Err(error) => return Err(error),
+        Ok(Outcome::Done) => compare(project, outputs, &action.scratch),
+        Ok(Outcome::Failed(error)) => Ok(Verdict::Failed { message: error.message }),
+        Ok(Outcome::Bug(message)) => Ok(Verdict::Failed { message: format!("a bug: {message}") }),
+        Err(error @ Error::Failed { .. }) => Ok(Verdict::Failed { message: error.to_string() }),
+        Err(error) => Err(error),
     };
     cache::remove(&place)?;
-    Ok(verdict)
+    verdict
 }
 
 /// The folder of scratch that is ours: `@` is in no stage's first letter.
