@@ -9,6 +9,7 @@ use crate::graph::{Graph, StageId};
 use crate::lock::{LockFile, LockedStage};
 use crate::pipeline::Location;
 use crate::project::Project;
+use crate::reasons;
 use crate::recipe::Recipe;
 use crate::run_record::{RunRecord, StageRun};
 use crate::text::Origin;
@@ -42,8 +43,8 @@ impl Locked {
         found.extend(gone.map(|name| format!("stage `{name}` is not in the pipeline any more")));
         for (id, assessment) in assess_all(project, stages)? {
             let reasons = match &assessment.ready {
-                Some(ready) => self.differences(project, id, &ready.recipe),
-                None => self.differences_before(project, id),
+                Some(ready) => self.differences(project, id, ready),
+                None => self.differences_but_for_inputs(project, id),
             };
             if !reasons.is_empty() {
                 found.push(format!("stage `{}`: {}", project.graph.stage(id).name.value, reasons.join("; ")));
@@ -58,8 +59,8 @@ impl Locked {
     }
 
     /// Whether a stage that is ready is the one that the lock file names.
-    pub fn check_ready(&self, project: &Project, id: StageId, ready: &Ready) -> Result<()> {
-        let reasons = self.differences(project, id, &ready.recipe);
+    pub fn check_ready(&self, project: &mut Project, id: StageId, ready: &Ready) -> Result<()> {
+        let reasons = self.differences(project, id, ready);
         if reasons.is_empty() {
             return Ok(());
         }
@@ -103,21 +104,24 @@ impl Locked {
         found
     }
 
-    fn differences(&self, project: &Project, id: StageId, now: &Recipe) -> Vec<String> {
+    fn differences(&self, project: &mut Project, id: StageId, ready: &Ready) -> Vec<String> {
         let Some(locked) = self.stage(project, id) else { return vec![NEW.to_owned()] };
+        let now = &ready.recipe;
         // The record says more than the file: which source file changed.
         match project.cache.record(locked.key) {
-            Some(record) if now.key() != locked.key => now.reasons_since(&record.recipe),
-            _ => locked.differences(now),
+            Some(record) if now.key() != locked.key => {
+                reasons::since(project, id, ready, &record.recipe).iter().map(ToString::to_string).collect()
+            }
+            _ => locked.differences(now, &reasons::since(project, id, ready, &locked.before(now))),
         }
     }
 
-    fn differences_before(&self, project: &Project, id: StageId) -> Vec<String> {
+    fn differences_but_for_inputs(&self, project: &Project, id: StageId) -> Vec<String> {
         let Some(locked) = self.stage(project, id) else { return vec![NEW.to_owned()] };
         let stage = project.graph.stage(id);
         let inputs = stage.inputs.iter().zip(project.graph.origins(id));
         let artifacts = inputs.map(|(input, origins)| (input.name.clone(), origins.len())).collect();
-        locked.differences_before(Recipe::declared(stage, &project.device), &artifacts)
+        locked.differences_but_for_inputs(Recipe::declared(stage, &project.device), &artifacts)
     }
 
     fn stage(&self, project: &Project, id: StageId) -> Option<&LockedStage> {

@@ -3,6 +3,7 @@
 use crate::cache::digest::Digest;
 use crate::cache::records::{Outputs, Record};
 use crate::params::Params;
+use crate::reasons::Reason;
 use crate::recipe::{Key, Recipe, SCHEMA};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -53,34 +54,36 @@ impl LockedStage {
         }
     }
 
-    /// What a recipe of today differs in, as `why` says it; nothing where it has this key.
-    pub fn differences(&self, now: &Recipe) -> Vec<String> {
-        let mut reasons = self.differences_but_for_the_key(now);
+    /// What a recipe of today differs in, as `why` says it, where `since` are the reasons since [`Self::before`].
+    pub fn differences(&self, now: &Recipe, since: &[Reason]) -> Vec<String> {
+        let mut reasons: Vec<String> = since.iter().map(ToString::to_string).collect();
+        if self.kind == now.kind && self.code != Self::code(&now.code) {
+            reasons.push(format!("{}'s own code changed", now.kind));
+        }
         if reasons.is_empty() && now.key() != self.key {
-            reasons.push("another version of plantpipe's recipes".to_owned());
+            reasons.push(Reason::Schema.to_string());
         }
         reasons
     }
 
     /// The same of a recipe whose inputs are not known yet: `artifacts` says how many each input has.
-    pub fn differences_before(&self, mut now: Recipe, artifacts: &BTreeMap<String, usize>) -> Vec<String> {
+    pub fn differences_but_for_inputs(&self, mut now: Recipe, artifacts: &BTreeMap<String, usize>) -> Vec<String> {
         now.lineage = self.lineage;
         for (name, number) in artifacts.iter().filter(|(_, number)| **number > 0) {
             let locked = self.inputs.get(name).map(|locked| locked.0.clone()).filter(|locked| locked.len() == *number);
             let unknown = || vec![Digest::from(blake3::hash(b"")); *number];
             now.inputs.insert(name.clone(), locked.unwrap_or_else(unknown));
         }
-        self.differences_but_for_the_key(&now)
+        let since = now.reasons_since(&self.before(&now));
+        let reasons = self.differences(&now, &since);
+        // Its key is not known yet.
+        reasons.into_iter().filter(|reason| *reason != Reason::Schema.to_string()).collect()
     }
 
-    fn differences_but_for_the_key(&self, now: &Recipe) -> Vec<String> {
-        // One digest stands for all files: which of them differs is not known.
-        let before = Recipe { schema: now.schema, code: now.code.clone(), ..self.recipe() };
-        let mut reasons = now.reasons_since(&before);
-        if self.kind == now.kind && self.code != Self::code(&now.code) {
-            reasons.push(format!("{}'s own code changed", now.kind));
-        }
-        reasons
+    /// The recipe to hold one of today against: as the file says it, but for its code, of which one digest stands for all
+    /// files.
+    pub fn before(&self, now: &Recipe) -> Recipe {
+        Recipe { schema: now.schema, code: now.code.clone(), ..self.recipe() }
     }
 
     /// The recipe, as far as the file knows it: all of the kind's own code stands under one name, the empty one.

@@ -23,6 +23,7 @@ mod runs;
 mod schema;
 mod subset;
 mod verify;
+mod why;
 
 use crate::world::World;
 

@@ -278,7 +278,8 @@ impl Plan {
     /// Scratch folders, and files that were about to be renamed: only a run that holds the lock has any.
     fn leftovers(&mut self, cache: &Cache, sizes: &mut Sizes) {
         let mut paths = entries(&cache.root.join("scratch"));
-        let rooms = ["", "records", "families", "runs", "objects", "stages", "published", "stat", "out", "downloads"];
+        let rooms =
+            ["", "records", "families", "runs", "objects", "stages", "published", "stat", "inputs", "out", "downloads"];
         for room in rooms {
             let folder = cache.root.join(room);
             let deep = ["objects", "stages", "out", "downloads"].contains(&room);
