@@ -129,7 +129,7 @@ fn locked_names_what_differs_before_anything_runs_even_in_an_empty_cache() {
         for (old, new, says) in [
             ("rate = 0.001", "rate = 0.002", "stage `first`: rate: 0.001 -> 0.002"),
             ("note = \"!\"", "note = \"?\"", "stage `side`: note: \"!\" -> \"?\""),
-            ("[\"first\", \"side\"]", "[\"first\"]", "stage `both`: input `parts` has 1 artifacts, it had 2"),
+            ("[\"first\", \"side\"]", "[\"first\"]", "stage `both`: input `parts` has 1 artifact, it had 2"),
             ("[stages.side]", "[stages.new]\nkind = \"sign\"\n[stages.side]", "stage `new`: it is not in the file"),
         ] {
             world.edit(old, new);
