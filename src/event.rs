@@ -32,10 +32,16 @@ pub enum Event {
     StageFresh {
         stage: String,
     },
+    /// Not run, whatever it would be by now: its last result is used. `reasons`: what would be different.
+    StageFrozen {
+        stage: String,
+        reasons: Vec<String>,
+    },
     StageStarted {
         stage: String,
         kind: String,
         reasons: Vec<String>,
+        threads: usize,
     },
     StageProgress {
         stage: String,
@@ -53,11 +59,33 @@ pub enum Event {
         seconds: f64,
         same_bytes: bool,
     },
+    /// A try has failed, and another follows: so many have, of so many that may.
+    StageRetried {
+        stage: String,
+        failed: usize,
+        of: usize,
+        message: String,
+        seconds: f64,
+    },
     StageFailed {
         stage: String,
         seconds: f64,
         message: String,
         hint: Option<String>,
+    },
+    /// It did not come to its end, because the run was asked to stop.
+    StageStopped {
+        stage: String,
+        seconds: f64,
+    },
+    /// Left out: `because`, which it needs, failed.
+    StageSkipped {
+        stage: String,
+        because: String,
+    },
+    /// Somebody asked the run to stop: nothing new starts, and what runs is asked to end.
+    RunStopping {
+        running: usize,
     },
     /// Something about the run as a whole.
     Note {
@@ -69,6 +97,14 @@ pub enum Event {
     RunDone {
         ran: usize,
         fresh: usize,
+        seconds: f64,
+    },
+    /// It ended before all was done: a stage failed, or it was asked to stop.
+    RunFailed {
+        ran: usize,
+        fresh: usize,
+        failed: usize,
+        skipped: usize,
         seconds: f64,
     },
 }

@@ -1,10 +1,10 @@
 //! The other side of the executor: [`exec`] runs one action in this process and writes its report last.
 
-use crate::cache::write_whole;
+use crate::cache::write_quickly;
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Context, Outcome, Report};
-use std::io::{Read, Write};
+use std::io::{BufRead, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -51,7 +51,7 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         items: context.into_items(),
         peak_memory: peak_memory(),
     };
-    write_whole(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
+    write_quickly(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
 }
 
 /// The most resident memory this process ever had, bytes.
@@ -61,10 +61,11 @@ fn peak_memory() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Ends this process when whoever started it closes our standard input, or dies.
+/// Ends this process when whoever started it closes our standard input, says `stop` on it, or dies.
 fn die_with_parent() {
     std::thread::spawn(|| {
-        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        let stop = |line: std::io::Result<String>| line.is_ok_and(|line| line == "stop");
+        let _ = std::io::stdin().lock().lines().any(stop);
         // What this process has started dies with it: they are one group.
         if rustix::process::getpgrp() == rustix::process::getpid() {
             let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);

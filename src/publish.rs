@@ -1,8 +1,9 @@
 //! What people read: [`publish`] copies a published output to `reports/<pipeline>/`, with `run.md` beside it.
 
+use crate::cache;
 use crate::cache::digest::{Digest, Manifest};
 use crate::cache::openings::Openings;
-use crate::cache::{self, records::pretty};
+use crate::cache::seal;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::project::Project;
@@ -59,18 +60,17 @@ fn copy(project: &mut Project, digest: Digest, folder: &Path, tell: &mut dyn FnM
         hint: Some("run again".to_owned()),
     })?;
     let memory = project.cache.root.join("published").join(format!("{}.json", project.graph.pipeline.name));
-    let before: Manifest =
-        fs::read(&memory).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let before: Manifest = fs::read(&memory).ok().and_then(|bytes| seal::open(&bytes)).unwrap_or_default();
     cache::make(folder)?;
     let there = project.cache.scanner.scan(folder)?.manifest;
     let object = project.cache.object(digest);
     let mut written = false;
-    for (name, entry) in &manifest.files {
-        let found = there.files.get(name);
+    for (name, entry) in manifest.files() {
+        let found = there.get(name);
         if found == Some(entry) {
             continue;
         }
-        if found.is_some() && before.files.get(name) == Some(entry) {
+        if found.is_some() && before.get(name) == Some(entry) {
             tell(Event::Note { note: format!("{} was edited by hand and is restored", folder.join(name).display()) });
         }
         let (from, to) = (object.join(name), folder.join(name));
@@ -79,14 +79,12 @@ fn copy(project: &mut Project, digest: Digest, folder: &Path, tell: &mut dyn FnM
         fs::write(&to, bytes).map_err(|error| Error::io("write", &to, &error))?;
         written = true;
     }
-    for name in
-        before.files.keys().filter(|name| !manifest.files.contains_key(*name) && there.files.contains_key(*name))
-    {
+    for name in before.names().iter().filter(|name| manifest.get(name).is_none() && there.get(name).is_some()) {
         cache::remove(&folder.join(name))?;
         written = true;
     }
     if before != *manifest {
-        cache::write_whole(&memory, &pretty(&*manifest))?;
+        cache::write_whole(&memory, &seal::seal(&*manifest))?;
     }
     project.cache.scanner.forget(folder);
     Ok(written)

@@ -61,7 +61,7 @@ pub const EMBED: Kind = Kind {
         &plantpipe_pixels::CODE,
     ],
     crates: CRATES,
-    uses: Uses { device: true, items: Some("shards"), ..Uses::NOTHING },
+    uses: Uses { device: true, items: &["shards"], ..Uses::NOTHING },
     run,
 };
 
