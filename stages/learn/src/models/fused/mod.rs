@@ -67,9 +67,12 @@ trait Pass: Debug + Send {
     fn back(self: Box<Self>, tensors: &[FlexTensor], gradient: &[f32], dx: Option<&mut [f32]>) -> Vec<Vec<f32>>;
 }
 
-/// A pass and its tensors, to be taken once; Burn wants states that can be cloned.
+/// A pass and its tensors.
+type Left = (Box<dyn Pass>, Vec<FlexTensor>);
+
+/// What is to be taken once; Burn wants states that can be cloned.
 #[derive(Debug, Clone)]
-struct Kept(Arc<Mutex<Option<(Box<dyn Pass>, Vec<FlexTensor>)>>>);
+struct Kept(Arc<Mutex<Option<Left>>>);
 
 /// The way back of an operation of `N` tensors.
 #[derive(Debug)]
