@@ -46,12 +46,11 @@ fn measure(name: &str, batch: usize) {
         if step > 1 {
             speeds.push(batch as f64 / all.as_secs_f64());
         }
-        let ms = |took: std::time::Duration| took.as_millis();
+        let [forward, backward, all] = [forward, backward, all].map(|took| took.as_secs_f64() * 1e3);
         println!(
-            "  {name}: forwards {} ms, backwards {} ms, update {} ms",
-            ms(forward),
-            ms(backward - forward),
-            ms(all - backward)
+            "  {name}: forwards {forward:.0} ms, backwards {:.0} ms, update {:.0} ms",
+            backward - forward,
+            all - backward
         );
     }
     speeds.sort_by(f64::total_cmp);
