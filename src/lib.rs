@@ -8,6 +8,7 @@
 #![cfg_attr(not(feature = "download"), allow(dead_code))]
 
 mod assess;
+mod bars;
 mod cache;
 mod cli;
 mod conduct;
@@ -36,5 +37,6 @@ mod run_record;
 mod scheduler;
 mod sources;
 mod text;
+mod trace;
 
 pub use cli::main;

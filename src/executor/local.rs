@@ -54,8 +54,9 @@ impl Executor for Local {
     fn canceller(&self) -> Listener {
         let (children, sender) = (self.children.clone(), self.sender.clone());
         Box::new(move |asked| {
-            children.ask(asked);
+            // First, so that it is told before what comes of it.
             let _ = sender.send(Happening::Asked);
+            children.ask(asked);
         })
     }
 }

@@ -17,6 +17,7 @@ mod predict;
 mod retries;
 mod schema;
 mod subset;
+mod trace;
 
 use crate::world::World;
 
