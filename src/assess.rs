@@ -10,6 +10,7 @@ use crate::frozen;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::pipeline::Location;
 use crate::project::Project;
+use crate::reasons::{self, Reason};
 use crate::recipe::{Key, Recipe};
 use crate::sources;
 use plantpipe_stage::format::{Ancestor, Edge, Lineage};
@@ -56,6 +57,8 @@ impl State {
 pub struct Assessment {
     pub state: State,
     pub reasons: Vec<String>,
+    /// What differs from the last run, where that is why.
+    pub changes: Vec<Reason>,
     /// None when blocked.
     pub ready: Option<Ready>,
     /// Its outputs, when fresh.
@@ -98,12 +101,18 @@ pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Asses
         return frozen::assess(project, id, known);
     }
     if let Some(reason) = blocker(project, id, known) {
-        return Ok(Assessment { state: State::Blocked, reasons: vec![reason], ready: None, outputs: None });
+        return Ok(Assessment {
+            state: State::Blocked,
+            reasons: vec![reason],
+            changes: Vec::new(),
+            ready: None,
+            outputs: None,
+        });
     }
     let ready = prepare(project, id, known)?;
-    let (state, reasons) = judge(project, id, &ready)?;
+    let (state, reasons, changes) = judge(project, id, &ready)?;
     let outputs = (state == State::Fresh).then(|| ready.record.as_ref().expect("fresh is recorded").outputs.clone());
-    Ok(Assessment { state, reasons, ready: Some(ready), outputs })
+    Ok(Assessment { state, reasons, changes, ready: Some(ready), outputs })
 }
 
 /// What a run of it would be now; none where that isn't known.
@@ -210,27 +219,29 @@ pub fn damage(project: &mut Project, record: &Record) -> Result<Option<String>> 
     Ok(None)
 }
 
-fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Vec<String>)> {
+fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Vec<String>, Vec<Reason>)> {
     if let Some(record) = &ready.record {
         return Ok(match damage(project, record)? {
-            Some(reason) => (State::Missing, vec![reason]),
-            None => (State::Fresh, Vec::new()),
+            Some(reason) => (State::Missing, vec![reason], Vec::new()),
+            None => (State::Fresh, Vec::new(), Vec::new()),
         });
     }
     let stage = project.graph.stage(id);
     let last = project.cache.last(project.profile(), &stage.name.value);
     let before = last.done.and_then(|key| project.cache.record(key));
-    let (mut state, mut reasons) = match before {
-        None => (State::NeverRun, vec!["never run".to_owned()]),
-        Some(before) => (State::Stale, ready.recipe.reasons_since(&before.recipe)),
-    };
+    let (mut state, mut reasons, mut changes) = (State::NeverRun, vec!["never run".to_owned()], Vec::new());
+    if let Some(before) = before {
+        state = State::Stale;
+        changes = reasons::since(project, id, ready, &before.recipe);
+        reasons = changes.iter().map(ToString::to_string).collect();
+    }
     if let Some((key, message)) = last.failed
         && key == ready.key
     {
         state = State::Failed;
         reasons.push(format!("the last try failed: {message}"));
     }
-    Ok((state, reasons))
+    Ok((state, reasons, changes))
 }
 
 /// What lies upstream, without times, hosts and absolute paths.

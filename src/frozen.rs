@@ -7,6 +7,7 @@ use crate::cache::records::Record;
 use crate::error::Result;
 use crate::graph::StageId;
 use crate::project::Project;
+use crate::reasons;
 use plantpipe_stage::format::Ancestor;
 use std::collections::BTreeMap;
 
@@ -14,13 +15,20 @@ use std::collections::BTreeMap;
 pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Assessment> {
     let Some(record) = last(project, id) else {
         let reasons = vec!["frozen, and there is no result of it".to_owned()];
-        return Ok(Assessment { state: State::NeverRun, reasons, ready: None, outputs: None });
+        return Ok(Assessment { state: State::NeverRun, reasons, changes: Vec::new(), ready: None, outputs: None });
     };
     if let Some(reason) = damage(project, &record)? {
-        return Ok(Assessment { state: State::Missing, reasons: vec![reason], ready: None, outputs: None });
+        return Ok(Assessment {
+            state: State::Missing,
+            reasons: vec![reason],
+            changes: Vec::new(),
+            ready: None,
+            outputs: None,
+        });
     }
     let now = would_be(project, id, known)?;
-    let reasons = now.map(|now| now.recipe.reasons_since(&record.recipe)).unwrap_or_default();
+    let changes = now.map(|now| reasons::since(project, id, &now, &record.recipe)).unwrap_or_default();
+    let reasons = changes.iter().map(ToString::to_string).collect();
     let outputs = Some(record.outputs.clone());
     let ready = Ready {
         key: record.key,
@@ -30,7 +38,7 @@ pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Asses
         watched: Vec::new(),
         record: Some(record),
     };
-    Ok(Assessment { state: State::Frozen, reasons, ready: Some(ready), outputs })
+    Ok(Assessment { state: State::Frozen, reasons, changes, ready: Some(ready), outputs })
 }
 
 /// Its last result in this profile, if that has the outputs that are read.

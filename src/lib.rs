@@ -31,6 +31,7 @@ mod params;
 mod pipeline;
 mod project;
 mod publish;
+mod reasons;
 mod recipe;
 pub mod registry;
 mod run_record;

@@ -13,8 +13,8 @@ fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
             &[
-                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE, &MEET,
-                &STUMBLE,
+                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &LOOK, &ROWS,
+                &SCORE, &MEET, &STUMBLE,
             ],
             plantpipe_command::KINDS,
         ],
@@ -81,7 +81,7 @@ const EACH: Kind = Kind {
         ParamSpec { name: "note", doc: "a word added to each", ty: ParamType::Text, default: Some("\"\"") },
         ParamSpec { name: "lie", doc: "record what is not so", ty: ParamType::Bool, default: Some("false") },
     ],
-    uses: Uses { items: Some("from"), ..Uses::NOTHING },
+    uses: Uses { items: &["from"], ..Uses::NOTHING },
     run: each,
     ..BASE
 };
@@ -100,7 +100,7 @@ fn each(ctx: &Context) -> Result<()> {
     for path in files(root)? {
         let id = path.file_name().expect("a name").to_string_lossy().into_owned();
         let out = folder.join(&id);
-        if ctx.known_digest("from", &path).is_some_and(|digest| ctx.reuse(&id, digest, &out)) {
+        if ctx.known("from", &path).is_some_and(|known| ctx.reuse(&id, &known.digest, &out)) {
             continue;
         }
         ctx.note(format!("made {id}"));
@@ -114,6 +114,68 @@ fn each(ctx: &Context) -> Result<()> {
     ctx.note(format!("{reused} as before"));
     Ok(())
 }
+
+/// Joins each file of one input with the file of that name in the other: an item is a pair, and both inputs count.
+const PAIRS: Kind = Kind {
+    name: "pairs",
+    doc: "joins files of one name",
+    inputs: &[
+        FROM,
+        InputSpec { name: "with", doc: "what to join", format: "text", arity: Arity::One, reads: Reads::All },
+    ],
+    uses: Uses { items: &["from", "with"], ..Uses::NOTHING },
+    run: pairs,
+    ..BASE
+};
+
+fn pairs(ctx: &Context) -> Result<()> {
+    let folder = ctx.output("text")?;
+    let digest = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    for first in files(&ctx.input("from").path)? {
+        let id = first.file_name().expect("a name").to_string_lossy().into_owned();
+        let second = ctx.input("with").path.join(&id);
+        let out = folder.join(&id);
+        let known = ctx.known("from", &first).zip(ctx.known("with", &second));
+        let known = known.map(|(first, second)| format!("{} {}", first.digest, second.digest));
+        if known.is_some_and(|input| ctx.reuse(&id, &input, &out)) {
+            continue;
+        }
+        ctx.note(format!("made {id}"));
+        let text = |path: &Path| std::fs::read_to_string(path).io("read", path);
+        let (first, second) = (text(&first)?, text(&second)?);
+        let input = format!("{} {}", digest(&first), digest(&second));
+        let both = first + &second;
+        std::fs::write(&out, &both).io("write", &out)?;
+        ctx.record(Item { id, input, output: digest(&both) });
+    }
+    Ok(())
+}
+
+/// Reads photographs.
+const LOOK: Kind = Kind {
+    name: "look",
+    doc: "counts photographs",
+    inputs: &[InputSpec { name: "photos", reads: Reads::Images, ..FROM }],
+    run: |ctx| {
+        let names = files(&ctx.input("photos").path)?;
+        write(ctx, &names.iter().filter(|path| Reads::is_image(&path.to_string_lossy())).count().to_string())
+    },
+    ..BASE
+};
+
+/// Reads tables.
+const ROWS: Kind = Kind {
+    name: "rows",
+    doc: "copies tables",
+    inputs: &[InputSpec { name: "photos", reads: Reads::Tables, ..FROM }],
+    run: |ctx| {
+        let tables = files(&ctx.input("photos").path)?.into_iter();
+        let tables = tables.filter(|path| Reads::is_table(&path.to_string_lossy()));
+        let texts = tables.map(|path| std::fs::read_to_string(&path).io("read", path)).collect::<Result<String>>()?;
+        write(ctx, &texts)
+    },
+    ..BASE
+};
 
 const FAIL: Kind = Kind {
     name: "fail",

@@ -3,9 +3,10 @@
 
 use super::digest::Digest;
 use super::seal::{self, seal};
-use super::{Cache, write_whole};
+use super::{Cache, write_quickly, write_whole};
 use crate::error::Result;
 use crate::recipe::{Key, Recipe};
+use jiff::Timestamp;
 use plantpipe_stage::Item;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -41,6 +42,21 @@ pub struct Last {
     pub done: Option<Key>,
     /// The last run, if it failed: its key and what it said.
     pub failed: Option<(Key, String)>,
+    /// When it last ran to its end, rather than being found in the cache.
+    #[serde(default)]
+    pub ran: Option<LastRan>,
+}
+
+/// When and why a stage last ran, for `why`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastRan {
+    pub time: Timestamp,
+    pub key: Key,
+    pub seconds: f64,
+    pub reasons: Vec<String>,
+    /// It gave what it had given the time before.
+    pub same_bytes: bool,
 }
 
 /// Which record of a per-item stage's family is the last.
@@ -76,7 +92,7 @@ impl Cache {
             return Ok(None);
         }
         let bytes = postcard::to_stdvec(items).expect("texts become bytes");
-        write_whole(&self.items_path(key), &bytes)?;
+        write_quickly(&self.items_path(key), &bytes)?;
         Ok(Some(blake3::hash(&bytes).into()))
     }
 
@@ -95,7 +111,7 @@ impl Cache {
     }
 
     pub fn write_family(&self, family: Key, last: Key) -> Result<()> {
-        write_whole(&self.family_path(family), &seal(&Family { schema: SCHEMA, last }))
+        write_quickly(&self.family_path(family), &seal(&Family { schema: SCHEMA, last }))
     }
 
     fn family_path(&self, family: Key) -> PathBuf {

@@ -54,6 +54,7 @@ struct Try {
     ready: Ready,
     action: Action,
     earlier: Option<Earlier>,
+    reasons: Vec<String>,
     started: Instant,
 }
 
@@ -226,7 +227,7 @@ impl<'a> Work<'a> {
         let ready =
             assessment.ready.ok_or_else(|| Error::Bug { message: format!("stage `{name}` is blocked in its turn") })?;
         let reasons = if assessment.reasons.is_empty() { vec!["forced".to_owned()] } else { assessment.reasons };
-        (self.tell)(Event::StageStarted { stage: name.clone(), kind, reasons, threads });
+        (self.tell)(Event::StageStarted { stage: name.clone(), kind, reasons: reasons.clone(), threads });
         let started = Instant::now();
         let scratch = self.project.cache.scratch(&name)?;
         // Who forces a run wants it from scratch.
@@ -235,7 +236,7 @@ impl<'a> Work<'a> {
         let mut action = action(self.project, id, &ready, &scratch, threads)?;
         action.previous = earlier.as_ref().map(|earlier| earlier.previous.clone());
         self.executor.submit(Job(id.0), &action)?;
-        self.running.insert(id, Try { ready, action, earlier, started });
+        self.running.insert(id, Try { ready, action, earlier, reasons, started });
         self.board.change(id, Stand::Running);
         Ok(())
     }
@@ -271,8 +272,10 @@ impl<'a> Work<'a> {
     fn end(&mut self, id: StageId, report: Result<Report>) {
         let run = self.running.remove(&id).expect("what has ended was running");
         let seconds = run.started.elapsed().as_secs_f64();
-        let report = report
-            .and_then(|report| keep(self.project, id, &run.ready, &run.action, run.earlier.as_ref(), report, seconds));
+        let report = report.and_then(|report| {
+            let earlier = run.earlier.as_ref();
+            keep(self.project, id, &run.ready, &run.action, earlier, report, (seconds, &run.reasons))
+        });
         // What the child said on standard error stays until the next try of a stage that has failed.
         let scratch = run.action.scratch.parent().expect("outputs lie in a stage's own folder");
         let tidied = cache::remove(if report.is_ok() { scratch } else { &run.action.scratch });
@@ -361,7 +364,7 @@ fn accept(project: &Project, id: StageId, assessment: &Assessment, outputs: &Out
     let done = assessment.ready.as_ref().map(|ready| ready.key);
     let last = project.cache.last(project.profile(), name);
     if last.done != done || last.failed.is_some() {
-        project.cache.write_last(project.profile(), name, Last { done, ..Last::default() })?;
+        project.cache.write_last(project.profile(), name, Last { done, failed: None, ..last })?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ mod retries;
 mod schema;
 mod subset;
 mod trace;
+mod why;
 
 use crate::world::World;
 
