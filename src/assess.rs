@@ -173,10 +173,7 @@ fn outside(project: &Project, name: &str, path: &Path) -> Result<PathBuf> {
 fn prepare(project: &mut Project, id: StageId, known: &Known) -> Result<Ready> {
     let stage = project.graph.stage(id);
     let kind = stage.kind;
-    let mut recipe = Recipe::of_kind(kind);
-    recipe.params = stage.params.clone();
-    recipe.seed = kind.uses.seed.then_some(stage.seed);
-    recipe.device = kind.uses.device.then(|| project.device.class().to_owned());
+    let mut recipe = Recipe::declared(stage, &project.device);
     let specs: Vec<(String, Reads)> = stage.inputs.iter().map(|input| (input.name.clone(), input.reads)).collect();
     let origins = project.graph.origins(id).to_vec();
     let mut inputs = BTreeMap::new();

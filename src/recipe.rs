@@ -1,7 +1,9 @@
 //! What a stage run *is*: [`Recipe`], whose digest is its [`Key`]; and why a stage is stale: the difference of two.
 
 use crate::cache::digest::Digest;
+use crate::device::Device;
 use crate::params::Params;
+use crate::pipeline::Stage;
 use crate::reasons::{Change, InputChange, Reason};
 use plantpipe_stage::Kind;
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Key = Digest;
 
 /// Version of the recipe's form: another version's results are not this one's.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 /// Everything that a result depends on, and nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +48,17 @@ impl Recipe {
             params: Params::new(),
             inputs: BTreeMap::new(),
             lineage: None,
+        }
+    }
+
+    /// What the pipeline file and the device give: all but what the inputs hold.
+    pub fn declared(stage: &Stage, device: &Device) -> Self {
+        let uses = stage.kind.uses;
+        Self {
+            params: stage.params.clone(),
+            seed: uses.seed.then_some(stage.seed),
+            device: uses.device.then(|| device.class().to_owned()),
+            ..Self::of_kind(stage.kind)
         }
     }
 

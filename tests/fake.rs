@@ -309,7 +309,7 @@ const SIGN: Kind = Kind {
     ..BASE
 };
 
-/// A report of sorts: published, and aware of what lies upstream.
+/// A report of sorts: published, aware of what lies upstream, with the pictures of its input.
 const TELL: Kind = Kind {
     name: "tell",
     doc: "tells what lies upstream",
@@ -318,7 +318,14 @@ const TELL: Kind = Kind {
         let names: Vec<&str> =
             ctx.lineage().into_iter().flat_map(|lineage| &lineage.ancestors).map(|a| a.name.as_str()).collect();
         let path = ctx.output("text")?.join("report.md");
-        std::fs::write(&path, names.join(" ")).io("write", path)
+        std::fs::write(&path, names.join(" ")).io("write", &path)?;
+        for picture in
+            files(&ctx.input("from").path)?.iter().filter(|file| file.extension().is_some_and(|e| e == "png"))
+        {
+            let copy = path.with_file_name(picture.file_name().expect("a name"));
+            std::fs::copy(picture, &copy).io("write", copy)?;
+        }
+        Ok(())
     },
     ..BASE
 };

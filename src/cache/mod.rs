@@ -18,6 +18,7 @@
 //! ```
 
 pub mod digest;
+pub mod gc;
 pub mod inputs;
 pub mod lock;
 pub mod names;

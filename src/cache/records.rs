@@ -18,6 +18,9 @@ pub type Outputs = BTreeMap<String, Digest>;
 /// Version of the record formats; another version's record is a miss.
 pub const SCHEMA: u32 = 2;
 
+/// `@` is in no name, so no profile is called like the base.
+const BASE: &str = "@base";
+
 /// Proof that a recipe ran to its end: written after its outputs are safe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +107,25 @@ impl Cache {
         write_whole(&self.last_path(profile, stage), &seal(&Last { schema: SCHEMA, ..last }))
     }
 
+    /// Every profile that ran, with the stages that it had and the last result of each.
+    pub fn results(&self) -> Vec<(Option<String>, String, Key)> {
+        let folder = |path: &Path| -> Vec<PathBuf> {
+            std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+        };
+        let mut results = Vec::new();
+        for profile in folder(&self.root.join("stages")) {
+            let name = profile.file_name().and_then(|name| name.to_str()).filter(|name| *name != BASE);
+            for file in folder(&profile) {
+                let stage = file.file_name().and_then(|name| name.to_str()?.strip_suffix(".json"));
+                let last: Option<Last> = read(&file);
+                if let (Some(stage), Some(key)) = (stage, last.and_then(|last| last.done)) {
+                    results.push((name.map(str::to_owned), stage.to_owned(), key));
+                }
+            }
+        }
+        results
+    }
+
     /// The last record of a family of recipes ([`Recipe::family`]).
     pub fn family(&self, family: Key) -> Option<Record> {
         let member: Family = read(&self.family_path(family))?;
@@ -127,8 +149,7 @@ impl Cache {
     }
 
     fn last_path(&self, profile: Option<&str>, stage: &str) -> PathBuf {
-        // `@` is in no name, so no profile is called like the base.
-        self.root.join("stages").join(profile.unwrap_or("@base")).join(format!("{stage}.json"))
+        self.root.join("stages").join(profile.unwrap_or(BASE)).join(format!("{stage}.json"))
     }
 }
 

@@ -101,6 +101,18 @@ impl Scanner {
         }
     }
 
+    /// Forgets every digest of a place, so that its bytes are read again: a disk can lose a byte without any time that
+    /// tells it.
+    pub fn distrust(&mut self, place: &Path) {
+        self.removed(place);
+    }
+
+    /// Forgets every digest of every place.
+    pub fn distrust_all(&mut self) -> Result<()> {
+        self.places.clear();
+        super::remove(&self.folder)
+    }
+
     /// A folder was renamed: its files keep their times and inodes, so what is known of them stays true.
     pub fn moved(&mut self, from: &Path, to: &Path) {
         let known = self.known(from).is_some().then(|| self.places.remove(from)).flatten();

@@ -11,7 +11,7 @@ use crate::graph::StageId;
 use crate::interrupt;
 use crate::pipeline::Location;
 use crate::project::Project;
-use crate::scheduler::{self, Failures, Jobs, Options, Subset};
+use crate::scheduler::{self, Failures, Jobs, LockUse, Options, Subset};
 use crate::trace::Trace;
 use clap::Args;
 use serde_json::json;
@@ -30,6 +30,9 @@ pub struct Run {
     /// Download nothing: fail where a source lies elsewhere
     #[arg(long)]
     offline: bool,
+    /// Change nothing that pipeline.lock says: fail where sources, stages or results are others
+    #[arg(long)]
+    locked: bool,
     /// Run this stage even if it is fresh
     #[arg(short, long, value_name = "STAGE")]
     force: Vec<String>,
@@ -80,6 +83,7 @@ impl Run {
             retries: self.retries,
             failures: if self.keep_going { Failures::KeepGoing } else { Failures::Stop },
             offline: self.offline,
+            lock: if self.locked { LockUse::Hold } else { LockUse::Update },
         };
         if self.dry_run {
             return dry_run(project, &options, global.json);
@@ -147,6 +151,7 @@ fn dry_run(project: &mut Project, options: &Options, json: bool) -> Result<()> {
         }
     }
     scheduler::check_resources(project, &options.stages, &options.resources)?;
+    scheduler::locked(project, options)?;
     let planned = scheduler::plan(project, options)?;
     let width = options.stages.iter().map(|id| project.graph.stage(*id).name.value.len()).max().unwrap_or(0);
     let verb = |planned: &Planned| if planned.certain { "run" } else { "perhaps" };

@@ -1,4 +1,9 @@
-//! `plantpipe schema`: the JSON Schema of a pipeline file, from the same table that checks it.
+//! `plantpipe schema`: the JSON Schema of a pipeline file, from the same table that checks it, and those of what `--json`
+//! prints.
+
+mod documents;
+
+use documents::Document;
 
 use super::print_json;
 use crate::conduct;
@@ -10,12 +15,15 @@ use plantpipe_stage::{InputSpec, Kind, ParamSpec, ParamType};
 use serde_json::{Map, Value, json};
 
 #[derive(Args)]
-pub struct Schema {}
+pub struct Schema {
+    /// Of what
+    #[arg(value_enum, value_name = "DOCUMENT", default_value = "pipeline")]
+    document: Document,
+}
 
 impl Schema {
-    #[expect(clippy::unused_self, reason = "as every subcommand")]
     pub fn run(&self, registry: Registry) -> Result<()> {
-        print_json(&schema(registry))
+        print_json(&documents::schema(self.document).unwrap_or_else(|| schema(registry)))
     }
 }
 

@@ -12,6 +12,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
 /// Children of the same binary, each heard by a thread of its own.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Executor for Local {
             let tell = |event| drop(sender.send(Happening::Told(job, event)));
             let ended = listen(&mut child, &children, tell);
             let ended = ended.and_then(|status| read_report(&report).ok_or_else(|| lost(status, &log)));
-            let _ = sender.send(Happening::Ended(job, ended));
+            let _ = sender.send(Happening::Ended(job, Instant::now(), ended));
         });
         Ok(())
     }

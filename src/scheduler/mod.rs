@@ -13,12 +13,15 @@ mod work;
 
 pub use shares::Jobs;
 pub use subset::{Subset, check_resources};
+pub use work::{action, stage_event};
 
 use crate::assess::{State, assess_all, locate};
 use crate::error::Result;
 use crate::event::{Event, Planned, SCHEMA_VERSION};
 use crate::executor::Executor;
 use crate::graph::{Origin, SourceId, StageId};
+use crate::lock::LockFile;
+use crate::locked::{self, Locked};
 use crate::pipeline::Location;
 use crate::project::Project;
 use crate::publish;
@@ -47,6 +50,16 @@ pub struct Options {
     pub retries: usize,
     /// Download nothing.
     pub offline: bool,
+    pub lock: LockUse,
+}
+
+/// What a run has to do with the lock file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockUse {
+    /// It writes what it found and gave.
+    Update,
+    /// It is held against it, and writes nothing.
+    Hold,
 }
 
 /// What a failure means for the stages that do not depend on it.
@@ -81,11 +94,12 @@ pub fn run(
         profile: project.profile().map(str::to_owned),
         stages: options.stages.len(),
     });
+    let locked = locked(project, options)?;
     bring_all(project, &elsewhere, options.offline, tell)?;
     let planned = plan(project, options)?;
     tell(Event::RunPlanned { stages: planned.clone() });
     let mut record = RunRecord::new(project, options.threads);
-    let (stages, result) = Work::new(project, options, &planned, executor, tell).finish();
+    let (stages, result) = Work::new(project, options, locked.as_ref(), &planned, executor, tell).finish();
     record.stages = stages;
     project.cache.scanner.save()?;
     let ran = record.ran();
@@ -100,11 +114,26 @@ pub fn run(
         tell(Event::RunFailed { ran, fresh, failed, skipped, seconds: started.elapsed().as_secs_f64() });
     }
     result?;
+    if options.lock == LockUse::Update {
+        locked::update(project, &record, tell)?;
+    }
     publish::publish(project, options, &record, tell)?;
     project.cache.scanner.save()?;
     let fresh = options.stages.len() - ran;
     tell(Event::RunDone { ran, fresh, seconds: started.elapsed().as_secs_f64() });
     Ok(())
+}
+
+/// The lock file that a run is held against, by now found to agree with all that can be known before.
+pub fn locked(project: &mut Project, options: &Options) -> Result<Option<Locked>> {
+    if options.lock == LockUse::Update {
+        // One that cannot be read is told now, not when all has run.
+        LockFile::read(&project.lock_file)?;
+        return Ok(None);
+    }
+    let locked = Locked::read(project)?;
+    locked.check_before(project, &options.stages)?;
+    Ok(Some(locked))
 }
 
 /// The sources that stages read.

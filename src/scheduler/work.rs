@@ -14,6 +14,7 @@ use crate::executor::{Executor, Happening, Job};
 use crate::graph::StageId;
 use crate::interrupt;
 use crate::items::{self, Earlier};
+use crate::locked::Locked;
 use crate::project::Project;
 use crate::recipe::Key;
 use crate::run_record::StageRun;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 pub struct Work<'a> {
     project: &'a mut Project,
     options: &'a Options,
+    locked: Option<&'a Locked>,
     executor: &'a mut dyn Executor,
     tell: &'a mut dyn FnMut(Event),
     board: Board,
@@ -62,6 +64,7 @@ impl<'a> Work<'a> {
     pub fn new(
         project: &'a mut Project,
         options: &'a Options,
+        locked: Option<&'a Locked>,
         planned: &[Planned],
         executor: &'a mut dyn Executor,
         tell: &'a mut dyn FnMut(Event),
@@ -77,6 +80,7 @@ impl<'a> Work<'a> {
             shares: Shares { threads: options.threads, jobs: options.jobs, resources: options.resources.clone() },
             project,
             options,
+            locked,
             executor,
             tell,
             known: Known::new(),
@@ -153,7 +157,8 @@ impl<'a> Work<'a> {
             self.board.change(id, Stand::Ready);
             return;
         };
-        match accept(self.project, id, &assessment, &outputs) {
+        let is_held = self.hold_ready(id, assessment.ready.as_ref()).and_then(|()| self.hold_outputs(id, &outputs));
+        match is_held.and_then(|()| accept(self.project, id, &assessment, &outputs)) {
             Ok(()) => {
                 let name = self.name(id);
                 self.runs.insert(id, StageRun::fresh(&name, &assessment));
@@ -166,6 +171,19 @@ impl<'a> Work<'a> {
             }
             Err(error) => self.fail(id, error, 0.0),
         }
+    }
+
+    /// Under `--locked`: whether the stage is the one that the lock file names.
+    fn hold_ready(&mut self, id: StageId, ready: Option<&Ready>) -> Result<()> {
+        match (self.locked, ready) {
+            (Some(locked), Some(ready)) => locked.check_ready(self.project, id, ready),
+            _ => Ok(()),
+        }
+    }
+
+    /// Under `--locked`: whether it gave what the lock file says.
+    fn hold_outputs(&self, id: StageId, outputs: &Outputs) -> Result<()> {
+        self.locked.map_or(Ok(()), |locked| locked.check_outputs(self.project, id, outputs))
     }
 
     /// Starts those of the ready ones that have room.
@@ -226,6 +244,7 @@ impl<'a> Work<'a> {
         let (name, kind) = (stage.name.value.clone(), stage.kind.name.to_owned());
         let ready =
             assessment.ready.ok_or_else(|| Error::Bug { message: format!("stage `{name}` is blocked in its turn") })?;
+        self.hold_ready(id, Some(&ready))?;
         let reasons = if assessment.reasons.is_empty() { vec!["forced".to_owned()] } else { assessment.reasons };
         (self.tell)(Event::StageStarted { stage: name.clone(), kind, reasons: reasons.clone(), threads });
         let started = Instant::now();
@@ -262,16 +281,16 @@ impl<'a> Work<'a> {
                     let stage = self.name(StageId(id));
                     (self.tell)(stage_event(stage, event));
                 }
-                Happening::Ended(Job(id), report) => return self.end(StageId(id), report),
+                Happening::Ended(Job(id), then, report) => return self.end(StageId(id), then, report),
                 Happening::Asked if self.running.is_empty() => return,
                 Happening::Asked => (self.tell)(Event::RunStopping { running: self.running.len() }),
             }
         }
     }
 
-    fn end(&mut self, id: StageId, report: Result<Report>) {
+    fn end(&mut self, id: StageId, then: Instant, report: Result<Report>) {
         let run = self.running.remove(&id).expect("what has ended was running");
-        let seconds = run.started.elapsed().as_secs_f64();
+        let seconds = then.duration_since(run.started).as_secs_f64();
         let report = report.and_then(|report| {
             let earlier = run.earlier.as_ref();
             keep(self.project, id, &run.ready, &run.action, earlier, report, (seconds, &run.reasons))
@@ -323,7 +342,14 @@ impl<'a> Work<'a> {
             let note = "the same recipe gave other bytes than the time before: this result is not reproducible";
             (self.tell)(Event::StageNote { stage: stage.clone(), note: note.to_owned() });
         }
-        self.runs.insert(id, StageRun::ran(&stage, key, seconds));
+        let ran = StageRun::ran(&stage, key, kept.outputs.clone(), seconds);
+        if let Err(error) = self.hold_outputs(id, &kept.outputs) {
+            self.fail(id, error, seconds);
+            // It is recorded all the same.
+            self.runs.insert(id, ran);
+            return;
+        }
+        self.runs.insert(id, ran);
         self.known.insert(id, kept.outputs);
         self.board.change(id, Stand::Known);
         (self.tell)(Event::StageDone { stage, seconds, same_bytes: kept.same_bytes });
@@ -369,7 +395,8 @@ fn accept(project: &Project, id: StageId, assessment: &Assessment, outputs: &Out
     Ok(())
 }
 
-fn action(project: &Project, id: StageId, ready: &Ready, scratch: &Path, threads: usize) -> Result<Action> {
+/// A stage run as the executor takes it: it writes below `scratch`.
+pub fn action(project: &Project, id: StageId, ready: &Ready, scratch: &Path, threads: usize) -> Result<Action> {
     let stage = project.graph.stage(id);
     let out = scratch.join("out");
     cache::make(&out)?;
@@ -389,7 +416,7 @@ fn action(project: &Project, id: StageId, ready: &Ready, scratch: &Path, threads
     })
 }
 
-fn stage_event(stage: String, event: StageEvent) -> Event {
+pub fn stage_event(stage: String, event: StageEvent) -> Event {
     match event {
         StageEvent::Progress { done, total, unit } => Event::StageProgress { stage, done, total, unit },
         StageEvent::Note(note) => Event::StageNote { stage, note },
