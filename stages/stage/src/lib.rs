@@ -12,7 +12,9 @@ mod kind;
 pub mod random;
 pub mod sources;
 
-pub use action::{ACTION_SCHEMA, Action, Artifact, Event, Item, Opening, Outcome, Previous, PreviousItem, Report};
+pub use action::{
+    ACTION_SCHEMA, Action, Artifact, Event, Item, Opening, Outcome, Previous, PreviousItem, Report, Unreported,
+};
 pub use context::Context;
 pub use error::{Error, IoContext, Result};
 pub use kind::{ANY, Arity, Code, CodeFile, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Uses};
