@@ -36,15 +36,15 @@ pub struct Uses {
     pub lineage: bool,
     /// The first output is also copied to `reports/<pipeline name>/`.
     pub published: bool,
-    /// The input (of one artifact) that is worked through item by item: every item of the first output depends on one
-    /// item of it and on nothing else in it, so that an item that an earlier run made is not made again
-    /// ([`Context::reuse`]).
-    pub items: Option<&'static str>,
+    /// The inputs (of one artifact each) that are worked through item by item: every item of the first output depends on
+    /// what the kind calls its input ([`crate::Item::input`]) and on nothing else in them, so that an item that an earlier
+    /// run made is not made again ([`Context::reuse`]).
+    pub items: &'static [&'static str],
 }
 
 impl Uses {
     /// Nothing beside params and inputs.
-    pub const NOTHING: Self = Self { seed: false, device: false, lineage: false, published: false, items: None };
+    pub const NOTHING: Self = Self { seed: false, device: false, lineage: false, published: false, items: &[] };
 }
 
 /// An input that a kind takes.

@@ -13,7 +13,8 @@ pub mod random;
 pub mod sources;
 
 pub use action::{
-    ACTION_SCHEMA, Action, Artifact, Event, Item, Opening, Outcome, Previous, PreviousItem, Report, Unreported,
+    ACTION_SCHEMA, Action, Artifact, Event, Item, KnownFile, Opening, Outcome, Previous, PreviousItem, Report,
+    Unreported,
 };
 pub use context::Context;
 pub use error::{Error, IoContext, Result};
