@@ -48,7 +48,7 @@ pub const TRAIN: Kind = Kind {
         format: "model",
     }],
     params: PARAMS,
-    code: &[&NETWORK, &TRAINING, &sources::RANDOM, &sources::SHARDS, &plantpipe_pixels::CODE],
+    code: &[&NETWORK, &plantpipe_kernels::CODE, &TRAINING, &sources::RANDOM, &sources::SHARDS, &plantpipe_pixels::CODE],
     crates: CRATES,
     uses: Uses { seed: true, device: true, ..Uses::NOTHING },
     run,
