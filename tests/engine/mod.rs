@@ -22,6 +22,7 @@ mod retries;
 mod runs;
 mod schema;
 mod subset;
+mod trace;
 mod verify;
 mod why;
 

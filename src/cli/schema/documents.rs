@@ -287,7 +287,8 @@ fn event() -> Value {
     let other = json!({ "type": "object", "required": ["event"], "properties": { "event": { "type": "string", "not": { "enum": known } } } });
     let each = events.into_iter().map(|(name, mut fields)| {
         fields.insert(0, ("event", json!({ "const": name })));
-        object(fields)
+        // Seconds since the run began, where they are told.
+        perhaps(object(fields), vec![("at", number())])
     });
     json!({ "anyOf": each.chain([other]).collect::<Vec<_>>() })
 }

@@ -14,6 +14,7 @@ pub mod sources;
 
 pub use action::{
     ACTION_SCHEMA, Action, Artifact, Event, Item, KnownFile, Opening, Outcome, Previous, PreviousItem, Report,
+    Unreported,
 };
 pub use context::Context;
 pub use error::{Error, IoContext, Result};
