@@ -12,7 +12,7 @@ use crate::project::Project;
 use crate::recipe::{Key, Recipe};
 use crate::sources;
 use plantpipe_stage::format::{Ancestor, Edge, Lineage};
-use plantpipe_stage::{Artifact, Reads};
+use plantpipe_stage::{Artifact, Kind, Reads};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub enum State {
     NeverRun,
     /// Upstream will rerun, or a source is absent, so the key isn't known yet.
     Blocked,
+    /// As stale or never run, and a checkpoint waits: the next run goes on from it.
+    Interrupted,
     /// As stale or never run, and the last try failed.
     Failed,
 }
@@ -42,6 +44,7 @@ impl State {
             Self::Missing => "missing",
             Self::NeverRun => "never run",
             Self::Blocked => "blocked",
+            Self::Interrupted => "interrupted",
             Self::Failed => "failed",
         }
     }
@@ -204,6 +207,13 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
         None => (State::NeverRun, vec!["never run".to_owned()]),
         Some(before) => (State::Stale, ready.recipe.reasons_since(&before.recipe)),
     };
+    if let Some(progress) = resume(stage.kind, ready).and_then(|resume| project.cache.waiting(resume, ready.key)) {
+        if state == State::NeverRun {
+            reasons.clear();
+        }
+        state = State::Interrupted;
+        reasons.push(format!("a checkpoint waits: {progress}"));
+    }
     if let Some((key, message)) = last.failed
         && key == ready.key
     {
@@ -211,6 +221,11 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
         reasons.push(format!("the last try failed: {message}"));
     }
     Ok((state, reasons))
+}
+
+/// What a stage's checkpoint is kept under; none for a kind that keeps none.
+pub fn resume(kind: &Kind, ready: &Ready) -> Option<Key> {
+    Some(ready.recipe.resume(kind.uses.grows?))
 }
 
 /// What lies upstream, without times, hosts and absolute paths.

@@ -1,6 +1,6 @@
 //! The loop: [`run`] takes stages in order, leaves the fresh ones alone, runs the others, and records what they gave.
 
-use crate::assess::{Assessment, Known, Ready, State, assess, assess_all, locate};
+use crate::assess::{Assessment, Known, Ready, State, assess, assess_all, locate, resume};
 use crate::cache;
 use crate::cache::openings::Opened;
 use crate::cache::records::{Last, Outputs, Record, SCHEMA};
@@ -18,7 +18,8 @@ use crate::recipe::Key;
 use crate::run_record::{RunRecord, StageRun};
 use crate::sources::bring_all;
 use jiff::Timestamp;
-use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Opening, Outcome, Report};
+use plantpipe_stage::checkpoint::Start;
+use plantpipe_stage::{ACTION_SCHEMA, Action, Afterwards, Event as StageEvent, Opening, Outcome, Report};
 use std::time::Instant;
 
 /// What a run is asked.
@@ -170,6 +171,8 @@ fn execute(
     let earlier = if forced { None } else { items::earlier(project, id, &ready)? };
     let mut action = action(project, id, &ready, &scratch, options.threads)?;
     action.previous = earlier.as_ref().map(|earlier| earlier.previous.clone());
+    let start = if forced { Start::Anew } else { Start::GoOn };
+    action.checkpoint = resume(kind, &ready).map(|resume| project.cache.checkpoint(resume, ready.key, start));
     let report = executor.run(&action, &mut |event| tell(stage_event(&stage, event)));
     let seconds = started.elapsed().as_secs_f64();
     let kept = report.and_then(|report| keep(project, id, &ready, &action, earlier.as_ref(), report, seconds));
@@ -216,6 +219,7 @@ fn action(project: &Project, id: StageId, ready: &Ready, scratch: &std::path::Pa
         report: scratch.join("report.json"),
         lineage: ready.lineage.clone(),
         previous: None,
+        checkpoint: None,
     })
 }
 
@@ -237,6 +241,7 @@ fn keep(
 ) -> Result<Kept> {
     match report.outcome {
         Outcome::Done => {}
+        Outcome::Stopped => return Err(Error::stopped()),
         Outcome::Failed(error) => return Err(Error::Failed { message: error.message, hint: error.hint }),
         Outcome::Bug(message) => return Err(Error::Bug { message }),
     }
@@ -282,6 +287,11 @@ fn keep(
         seconds,
         peak_memory: report.peak_memory,
     })?;
+    if let Some(resume) = resume(kind, ready)
+        && report.checkpoint == Afterwards::Remove
+    {
+        project.cache.remove_checkpoint(resume, ready.key)?;
+    }
     if let Some(family) = items::family(kind, ready) {
         project.cache.write_family(family, ready.key)?;
     }

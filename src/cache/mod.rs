@@ -8,6 +8,7 @@
 //! ├── objects/ab/<digest>/     an output, read-only, and its manifest <digest>.json
 //! ├── records/<key>.json       recipe -> output digests, written last
 //! ├── families/<family>.json   the last record of recipes that differ in their items only
+//! ├── checkpoints/<resume key>/<key>/ what an unfinished run goes on from
 //! ├── stages/<profile>/<stage>.json   what the stage was last time
 //! ├── scratch/                 where a running stage writes
 //! ├── out/<stage>/<output>     current outputs: links into objects/
@@ -15,6 +16,7 @@
 //! └── runs/<time>.json         times and machine, a run each
 //! ```
 
+pub mod checkpoints;
 pub mod digest;
 pub mod lock;
 pub mod objects;

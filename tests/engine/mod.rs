@@ -12,6 +12,7 @@ mod luck;
 mod matrix;
 mod openings;
 mod predict;
+mod resume;
 mod schema;
 
 use crate::world::World;

@@ -5,6 +5,7 @@
 //! depends on it and on no stage crate but through its registry.
 
 mod action;
+pub mod checkpoint;
 mod context;
 mod error;
 pub mod format;
@@ -12,7 +13,10 @@ mod kind;
 pub mod random;
 pub mod sources;
 
-pub use action::{ACTION_SCHEMA, Action, Artifact, Event, Item, Opening, Outcome, Previous, PreviousItem, Report};
+pub use action::{
+    ACTION_SCHEMA, Action, Afterwards, Artifact, Event, Item, Opening, Outcome, Previous, PreviousItem, Report,
+};
+pub use checkpoint::Checkpoint;
 pub use context::Context;
 pub use error::{Error, IoContext, Result};
 pub use kind::{ANY, Arity, Code, CodeFile, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Uses};

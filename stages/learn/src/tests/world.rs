@@ -103,6 +103,7 @@ impl World {
             report: self.path("report.json"),
             lineage: None,
             previous: None,
+            checkpoint: None,
         };
         edit(&mut action);
         let notes = Mutex::new(Vec::new());
