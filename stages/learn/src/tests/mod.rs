@@ -9,6 +9,7 @@ mod networks;
 mod options;
 mod probe;
 mod published;
+mod resume;
 pub(crate) mod timm;
 mod training;
 #[cfg(feature = "wgpu")]
