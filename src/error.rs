@@ -20,6 +20,10 @@ pub enum Error {
     /// A stage or something it needs failed.
     #[error("{message}")]
     Failed { message: String, hint: Option<String> },
+    /// Something is another than what is recorded: than the lock file says, or than its own record.
+    #[expect(dead_code, reason = "`run --locked` and `verify` are to come")]
+    #[error("{message}")]
+    Differs { message: String, hint: Option<String> },
     /// Another run holds the cache.
     #[error("{message}")]
     Locked { message: String },
@@ -69,7 +73,11 @@ impl Error {
     /// The same error with a way out, where it has room for one.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {
-        if let Self::Usage { hint, .. } | Self::Failed { hint, .. } | Self::Integrity { hint, .. } = &mut self {
+        if let Self::Usage { hint, .. }
+        | Self::Failed { hint, .. }
+        | Self::Differs { hint, .. }
+        | Self::Integrity { hint, .. } = &mut self
+        {
             *hint = Some(text.into());
         }
         self
@@ -81,6 +89,7 @@ impl Error {
             Self::BrokenPipe => 0,
             Self::Failed { .. } => 1,
             Self::Usage { .. } | Self::Pipeline(_) => 2,
+            Self::Differs { .. } => 3,
             Self::Locked { .. } => 4,
             Self::Integrity { .. } => 5,
             Self::Bug { .. } => 70,
@@ -91,7 +100,10 @@ impl Error {
     /// The way out, where there is one.
     pub fn way_out(&self) -> Option<&str> {
         match self {
-            Self::Usage { hint, .. } | Self::Failed { hint, .. } | Self::Integrity { hint, .. } => hint.as_deref(),
+            Self::Usage { hint, .. }
+            | Self::Failed { hint, .. }
+            | Self::Differs { hint, .. }
+            | Self::Integrity { hint, .. } => hint.as_deref(),
             Self::Pipeline(diagnostic) => diagnostic.hint.as_deref(),
             _ => None,
         }

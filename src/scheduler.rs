@@ -128,8 +128,13 @@ fn each_stage(
                 outputs
             }
             _ => {
-                let (outputs, seconds) = execute(project, *id, assessment, options, executor, tell)?;
-                record.push(StageRun::ran(&name, seconds));
+                let started = Instant::now();
+                let key = assessment.ready.as_ref().map(|ready| ready.key);
+                let executed = execute(project, *id, assessment, options, executor, tell);
+                let (outputs, seconds) = executed.inspect_err(|_| {
+                    record.push(StageRun::failed(&name, started.elapsed().as_secs_f64()));
+                })?;
+                record.push(StageRun::ran(&name, key.expect("what ran was ready"), seconds));
                 outputs
             }
         };
@@ -255,10 +260,8 @@ fn keep(
         if !folder.is_dir() {
             return Err(Error::Bug { message: format!("it gave no output `{output}`") });
         }
-        if let Some(earlier) = earlier {
-            project.cache.scanner.linked(&earlier.previous.folder, &earlier.snapshot, &folder)?;
-        }
-        let digest = project.cache.keep(&folder)?;
+        let linked = earlier.map(|earlier| (earlier.previous.folder.as_path(), &earlier.snapshot));
+        let digest = project.cache.keep(&folder, linked)?;
         outputs.insert(output, digest);
     }
     if kind.uses.items.is_some() {
@@ -278,12 +281,13 @@ fn keep(
     let before = last.done.and_then(|key| project.cache.record(key));
     let same_bytes = before.is_some_and(|before| before.outputs == outputs);
     let irreproducible = ready.record.as_ref().is_some_and(|before| before.outputs != outputs);
+    let items = project.cache.write_items(ready.key, &report.items)?;
     project.cache.write_record(&Record {
         schema: SCHEMA,
         key: ready.key,
         recipe: ready.recipe.clone(),
         outputs: outputs.clone(),
-        items: report.items,
+        items,
         seconds,
         peak_memory: report.peak_memory,
     })?;
