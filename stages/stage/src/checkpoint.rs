@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 const SCHEMA: u32 = 1;
 const CARD: &str = "checkpoint.json";
 /// How long a process that is being ended may take to die.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where a run keeps its checkpoint, and whose it may go on from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
