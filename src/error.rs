@@ -33,9 +33,12 @@ pub enum Error {
     /// A bug in plantpipe.
     #[error("{message}")]
     Bug { message: String },
-    /// A signal asked it to stop.
+    /// A signal asked it to stop, and it came to a good end.
     #[error("stopped by signal {signal}")]
     Interrupted { signal: i32 },
+    /// A second signal ended it at once.
+    #[error("stopped at once by signal {signal}")]
+    Killed { signal: i32 },
     /// Who reads standard output has gone; nothing to say.
     #[error("broken pipe")]
     BrokenPipe,
@@ -93,7 +96,8 @@ impl Error {
             Self::Locked { .. } => 4,
             Self::Integrity { .. } => 5,
             Self::Bug { .. } => 70,
-            Self::Interrupted { signal } => 128 + *signal as u8,
+            Self::Interrupted { .. } => 75,
+            Self::Killed { signal } => 128 + *signal as u8,
         }
     }
 
@@ -105,6 +109,7 @@ impl Error {
             | Self::Differs { hint, .. }
             | Self::Integrity { hint, .. } => hint.as_deref(),
             Self::Pipeline(diagnostic) => diagnostic.hint.as_deref(),
+            Self::Interrupted { .. } | Self::Killed { .. } => Some("what has ended is kept: run again to go on"),
             _ => None,
         }
     }

@@ -59,6 +59,10 @@ pub enum Fate {
     /// Left alone: recorded before.
     Fresh,
     Failed,
+    /// Not begun: something that it needs failed.
+    Skipped,
+    /// Begun, but the run was asked to stop.
+    Stopped,
 }
 
 impl StageRun {
@@ -74,6 +78,14 @@ impl StageRun {
 
     pub fn failed(stage: &str, seconds: f64) -> Self {
         Self { stage: stage.to_owned(), fate: Fate::Failed, key: None, seconds }
+    }
+
+    pub fn skipped(stage: &str) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Skipped, key: None, seconds: 0.0 }
+    }
+
+    pub fn stopped(stage: &str, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Stopped, key: None, seconds }
     }
 }
 
@@ -96,10 +108,6 @@ impl RunRecord {
             seconds: 0.0,
             outcome: "running".to_owned(),
         }
-    }
-
-    pub fn push(&mut self, stage: StageRun) {
-        self.stages.push(stage);
     }
 
     /// How many stages ran.
@@ -137,6 +145,8 @@ impl RunRecord {
                 Fate::Ran => "ran",
                 Fate::Fresh => "taken from the cache",
                 Fate::Failed => "failed",
+                Fate::Skipped => "skipped",
+                Fate::Stopped => "stopped",
             };
             page.push_str(&format!("| {} | {how} | {:.1} |\n", stage.stage, stage.seconds));
         }
