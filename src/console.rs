@@ -115,11 +115,29 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
             line(RED, "failed", stage, &duration(*seconds));
             hide(bar);
         }
+        Event::StageStopped { stage, seconds } => {
+            line(RED, "stopped", stage, &duration(*seconds));
+            hide(bar);
+        }
+        Event::StageSkipped { stage, because } => line(DIM, "skip", stage, &format!("{because} failed")),
+        Event::RunStopping { running } => {
+            let those = counted(*running, "stage");
+            line(RED, "stop", "", &format!("{those} asked to end; once more ends at once"));
+        }
         Event::Note { note } => anstream::eprintln!("note: {note}"),
         Event::ReportPublished { path } => anstream::eprintln!("report: {path}"),
         Event::RunDone { ran: 0, fresh, .. } => anstream::eprintln!("nothing to do: {}", all_fresh(*fresh)),
         Event::RunDone { ran, fresh, seconds } => {
             anstream::eprintln!("{} ran in {}, {fresh} fresh", counted(*ran, "stage"), duration(*seconds));
+        }
+        Event::RunFailed { ran, fresh, failed, skipped, seconds } => {
+            let mut text = format!("{} ran in {}, {fresh} fresh", counted(*ran, "stage"), duration(*seconds));
+            for (number, what) in [(failed, "failed"), (skipped, "skipped")] {
+                if *number > 0 {
+                    text.push_str(&format!(", {number} {what}"));
+                }
+            }
+            anstream::eprintln!("{text}");
         }
     }
 }

@@ -20,6 +20,10 @@ pub enum Error {
     /// A stage or something it needs failed.
     #[error("{message}")]
     Failed { message: String, hint: Option<String> },
+    /// Something is another than what is recorded: than the lock file says, or than its own record.
+    #[expect(dead_code, reason = "`run --locked` and `verify` are to come")]
+    #[error("{message}")]
+    Differs { message: String, hint: Option<String> },
     /// Another run holds the cache.
     #[error("{message}")]
     Locked { message: String },
@@ -29,9 +33,12 @@ pub enum Error {
     /// A bug in plantpipe.
     #[error("{message}")]
     Bug { message: String },
-    /// A signal asked it to stop.
+    /// A signal asked it to stop, and it came to a good end.
     #[error("stopped by signal {signal}")]
     Interrupted { signal: i32 },
+    /// A second signal ended it at once.
+    #[error("stopped at once by signal {signal}")]
+    Killed { signal: i32 },
     /// Who reads standard output has gone; nothing to say.
     #[error("broken pipe")]
     BrokenPipe,
@@ -69,7 +76,11 @@ impl Error {
     /// The same error with a way out, where it has room for one.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {
-        if let Self::Usage { hint, .. } | Self::Failed { hint, .. } | Self::Integrity { hint, .. } = &mut self {
+        if let Self::Usage { hint, .. }
+        | Self::Failed { hint, .. }
+        | Self::Differs { hint, .. }
+        | Self::Integrity { hint, .. } = &mut self
+        {
             *hint = Some(text.into());
         }
         self
@@ -81,18 +92,24 @@ impl Error {
             Self::BrokenPipe => 0,
             Self::Failed { .. } => 1,
             Self::Usage { .. } | Self::Pipeline(_) => 2,
+            Self::Differs { .. } => 3,
             Self::Locked { .. } => 4,
             Self::Integrity { .. } => 5,
             Self::Bug { .. } => 70,
-            Self::Interrupted { signal } => 128 + *signal as u8,
+            Self::Interrupted { .. } => 75,
+            Self::Killed { signal } => 128 + *signal as u8,
         }
     }
 
     /// The way out, where there is one.
     pub fn way_out(&self) -> Option<&str> {
         match self {
-            Self::Usage { hint, .. } | Self::Failed { hint, .. } | Self::Integrity { hint, .. } => hint.as_deref(),
+            Self::Usage { hint, .. }
+            | Self::Failed { hint, .. }
+            | Self::Differs { hint, .. }
+            | Self::Integrity { hint, .. } => hint.as_deref(),
             Self::Pipeline(diagnostic) => diagnostic.hint.as_deref(),
+            Self::Interrupted { .. } | Self::Killed { .. } => Some("what has ended is kept: run again to go on"),
             _ => None,
         }
     }

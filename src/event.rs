@@ -36,6 +36,7 @@ pub enum Event {
         stage: String,
         kind: String,
         reasons: Vec<String>,
+        threads: usize,
     },
     StageProgress {
         stage: String,
@@ -59,6 +60,20 @@ pub enum Event {
         message: String,
         hint: Option<String>,
     },
+    /// It did not come to its end, because the run was asked to stop.
+    StageStopped {
+        stage: String,
+        seconds: f64,
+    },
+    /// Left out: `because`, which it needs, failed.
+    StageSkipped {
+        stage: String,
+        because: String,
+    },
+    /// Somebody asked the run to stop: nothing new starts, and what runs is asked to end.
+    RunStopping {
+        running: usize,
+    },
     /// Something about the run as a whole.
     Note {
         note: String,
@@ -69,6 +84,14 @@ pub enum Event {
     RunDone {
         ran: usize,
         fresh: usize,
+        seconds: f64,
+    },
+    /// It ended before all was done: a stage failed, or it was asked to stop.
+    RunFailed {
+        ran: usize,
+        fresh: usize,
+        failed: usize,
+        skipped: usize,
         seconds: f64,
     },
 }

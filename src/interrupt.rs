@@ -1,14 +1,30 @@
-//! Being asked to stop: a signal sets a flag and cuts the [`Lifeline`] of the running child, which then ends itself.
+//! Being asked to stop: the first signal asks politely, the second wants an end now; who listens is told at once.
 
 use crate::error::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::process::ChildStdin;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
-static LIFELINE: Mutex<Option<ChildStdin>> = Mutex::new(None);
+static TIMES: AtomicUsize = AtomicUsize::new(0);
+static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
+
+/// Is called from another thread when a signal comes.
+pub type Listener = Box<dyn Fn(Asked) + Send>;
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The first: come to a good end.
+    Stop,
+    /// Another: end now.
+    Kill,
+}
+
+/// How long a process that was told to end now may tidy up.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Listens for SIGINT, SIGTERM and SIGHUP from here on.
 pub fn listen() -> Result<()> {
@@ -17,40 +33,49 @@ pub fn listen() -> Result<()> {
     std::thread::spawn(move || {
         for signal in signals.forever() {
             SIGNAL.store(signal, Ordering::SeqCst);
-            drop(lifeline().take());
+            TIMES.fetch_add(1, Ordering::SeqCst);
+            let asked = asked().expect("a signal has come");
+            for listener in listeners().iter() {
+                listener(asked);
+            }
+            if asked == Asked::Kill {
+                // What is kept is whole at any instant, so that nothing is lost by not waiting for more.
+                std::thread::sleep(PATIENCE);
+                std::process::exit(128 + signal);
+            }
         }
     });
     Ok(())
 }
 
+/// Tells `listener` of every signal, and of what came before.
+pub fn tell(listener: Listener) {
+    let mut listeners = listeners();
+    if let Some(asked) = asked() {
+        listener(asked);
+    }
+    listeners.push(listener);
+}
+
+/// What the signals that came ask for, if any came.
+pub fn asked() -> Option<Asked> {
+    match TIMES.load(Ordering::SeqCst) {
+        0 => None,
+        1 => Some(Asked::Stop),
+        _ => Some(Asked::Kill),
+    }
+}
+
 /// Fails once a signal has come.
 pub fn check() -> Result<()> {
-    match SIGNAL.load(Ordering::SeqCst) {
-        0 => Ok(()),
-        signal => Err(Error::Interrupted { signal }),
+    let signal = SIGNAL.load(Ordering::SeqCst);
+    match asked() {
+        None => Ok(()),
+        Some(Asked::Stop) => Err(Error::Interrupted { signal }),
+        Some(Asked::Kill) => Err(Error::Killed { signal }),
     }
 }
 
-/// The child's standard input: as long as it's open the child works; a parent that dies cuts it too.
-pub struct Lifeline;
-
-impl Lifeline {
-    pub fn hold(stdin: ChildStdin) -> Self {
-        *lifeline() = Some(stdin);
-        // A signal that came before there was anything to cut.
-        if check().is_err() {
-            drop(lifeline().take());
-        }
-        Self
-    }
-}
-
-impl Drop for Lifeline {
-    fn drop(&mut self) {
-        drop(lifeline().take());
-    }
-}
-
-fn lifeline() -> std::sync::MutexGuard<'static, Option<ChildStdin>> {
-    LIFELINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn listeners() -> std::sync::MutexGuard<'static, Vec<Listener>> {
+    LISTENERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

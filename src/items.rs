@@ -9,7 +9,7 @@ use crate::graph::StageId;
 use crate::project::Project;
 use crate::{assess::Ready, recipe::Key};
 use plantpipe_stage::{Item, Kind, Previous, PreviousItem};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 /// An earlier output, as it was when it was looked at.
@@ -45,19 +45,21 @@ pub fn earlier(project: &mut Project, id: StageId, ready: &Ready) -> Result<Opti
 fn intact(project: &mut Project, record: &Record, output: &str) -> Result<Option<Earlier>> {
     let Some(digest) = record.outputs.get(output) else { return Ok(None) };
     let folder = project.cache.object(*digest);
-    let Some(recorded) = project.cache.manifest(*digest).filter(|_| folder.is_dir()) else { return Ok(None) };
+    if !folder.is_dir() {
+        return Ok(None);
+    }
     let snapshot = project.cache.scanner.scan(&folder)?;
-    let by_digest: BTreeMap<String, &String> = recorded
-        .files
-        .iter()
-        .filter(|(name, entry)| snapshot.manifest.files.get(*name) == Some(*entry))
+    let Some(recorded) = project.cache.manifest(*digest) else { return Ok(None) };
+    let by_digest: HashMap<String, &str> = recorded
+        .files()
+        .filter(|(name, entry)| snapshot.manifest.get(name) == Some(*entry))
         .map(|(name, entry)| (entry.digest.to_string(), name))
         .collect();
     let item = |item: &Item| {
-        let file = (*by_digest.get(&item.output)?).clone();
+        let file = (*by_digest.get(&item.output)?).to_owned();
         Some((item.id.clone(), PreviousItem { input: item.input.clone(), output: item.output.clone(), file }))
     };
-    let items: BTreeMap<String, PreviousItem> = record.items.iter().filter_map(item).collect();
+    let items: BTreeMap<String, PreviousItem> = project.cache.items(record).iter().filter_map(item).collect();
     let previous = Previous { folder, items, files: BTreeMap::new() };
     Ok((!previous.items.is_empty()).then_some(Earlier { previous, snapshot }))
 }
@@ -66,13 +68,13 @@ fn intact(project: &mut Project, record: &Record, output: &str) -> Result<Option
 fn files(ready: &Ready, items: &str) -> BTreeMap<String, String> {
     let paths: Vec<&Path> = ready.inputs[items].iter().map(|artifact| artifact.path.as_path()).collect();
     let snapshots = ready.watched.iter().filter(|(path, _)| paths.contains(&path.as_path()));
-    let entries = snapshots.flat_map(|(_, snapshot)| &snapshot.manifest.files);
-    entries.map(|(name, entry)| (name.clone(), entry.digest.to_string())).collect()
+    let entries = snapshots.flat_map(|(_, snapshot)| snapshot.manifest.files());
+    entries.map(|(name, entry)| (name.to_owned(), entry.digest.to_string())).collect()
 }
 
 /// Whether every item that a run recorded is among the files that it wrote.
 pub fn check(items: &[Item], written: &Manifest) -> Result<()> {
-    let digests: BTreeSet<String> = written.files.values().map(|entry| entry.digest.to_string()).collect();
+    let digests: HashSet<String> = written.entries().iter().map(|entry| entry.digest.to_string()).collect();
     match items.iter().find(|item| !digests.contains(&item.output)) {
         Some(item) => Err(Error::Bug { message: format!("item `{}` is not the file that was recorded", item.id) }),
         None => Ok(()),

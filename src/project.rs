@@ -37,8 +37,8 @@ pub struct Project {
     pub built_in: bool,
     /// What the sources that lie elsewhere were when they first came, beside the pipeline file.
     pub lock_file: PathBuf,
-    /// True where `--set` changes anything: such a run may leave entries of the lock file unread, and takes none out.
-    pub changed_by_set: bool,
+    /// What `--set` says. Where it says anything, entries of the lock file may be left unread, and none is taken out.
+    pub set: Vec<String>,
     pub cache: Cache,
     pub device: Device,
 }
@@ -58,8 +58,8 @@ impl Project {
         let graph = Graph::new(pipeline)?;
         let cache = Cache::open(root.join("cache"));
         let lock_file = LockFile::path(&path, request.overrides.profile);
-        let changed_by_set = !request.overrides.set.is_empty();
-        Ok(Self { graph, root, built_in, lock_file, changed_by_set, cache, device })
+        let set = request.overrides.set.to_vec();
+        Ok(Self { graph, root, built_in, lock_file, set, cache, device })
     }
 
     /// The stages named on the command line with all they need; all stages when none is named.

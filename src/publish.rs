@@ -65,12 +65,12 @@ fn copy(project: &mut Project, digest: Digest, folder: &Path, tell: &mut dyn FnM
     let there = project.cache.scanner.scan(folder)?.manifest;
     let object = project.cache.object(digest);
     let mut written = false;
-    for (name, entry) in &manifest.files {
-        let found = there.files.get(name);
+    for (name, entry) in manifest.files() {
+        let found = there.get(name);
         if found == Some(entry) {
             continue;
         }
-        if found.is_some() && before.files.get(name) == Some(entry) {
+        if found.is_some() && before.get(name) == Some(entry) {
             tell(Event::Note { note: format!("{} was edited by hand and is restored", folder.join(name).display()) });
         }
         let (from, to) = (object.join(name), folder.join(name));
@@ -79,9 +79,7 @@ fn copy(project: &mut Project, digest: Digest, folder: &Path, tell: &mut dyn FnM
         fs::write(&to, bytes).map_err(|error| Error::io("write", &to, &error))?;
         written = true;
     }
-    for name in
-        before.files.keys().filter(|name| !manifest.files.contains_key(*name) && there.files.contains_key(*name))
-    {
+    for name in before.names().iter().filter(|name| manifest.get(name).is_none() && there.get(name).is_some()) {
         cache::remove(&folder.join(name))?;
         written = true;
     }

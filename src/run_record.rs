@@ -5,19 +5,25 @@ use crate::cache::openings::{Opened, Openings};
 use crate::cache::{Cache, records::pretty, write_whole};
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::recipe::Key;
 use jiff::Timestamp;
 use plantpipe_stage::Opening;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Version of the format; a record of another one is not read.
+pub const SCHEMA: u32 = 2;
+
 /// One run of `plantpipe run`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunRecord {
     pub schema: u32,
-    pub version: &'static str,
+    pub version: String,
     pub started: Timestamp,
     pub pipeline: String,
     pub profile: Option<String>,
+    /// What `--set` said.
+    pub set: Vec<String>,
     pub device: String,
     pub machine: Machine,
     pub stages: Vec<StageRun>,
@@ -27,7 +33,7 @@ pub struct RunRecord {
 }
 
 /// Where it ran.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     pub system: String,
     pub processor: String,
@@ -35,34 +41,63 @@ pub struct Machine {
 }
 
 /// A stage in a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StageRun {
     pub stage: String,
-    /// False: fresh, left alone.
-    pub ran: bool,
+    pub fate: Fate,
+    /// Under which its recipe and its outputs are recorded; none where nothing came of it.
+    pub key: Option<Key>,
     /// How long it took, then or when it was recorded.
     pub seconds: f64,
 }
 
+/// What became of a stage in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    Ran,
+    /// Left alone: recorded before.
+    Fresh,
+    Failed,
+    /// Not begun: something that it needs failed.
+    Skipped,
+    /// Begun, but the run was asked to stop.
+    Stopped,
+}
+
 impl StageRun {
-    pub fn ran(stage: &str, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), ran: true, seconds }
+    pub fn ran(stage: &str, key: Key, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Ran, key: Some(key), seconds }
     }
 
     pub fn fresh(stage: &str, assessment: &Assessment) -> Self {
-        let record = assessment.ready.as_ref().and_then(|ready| ready.record.as_ref());
-        Self { stage: stage.to_owned(), ran: false, seconds: record.map_or(0.0, |record| record.seconds) }
+        let ready = assessment.ready.as_ref();
+        let seconds = ready.and_then(|ready| ready.record.as_ref()).map_or(0.0, |record| record.seconds);
+        Self { stage: stage.to_owned(), fate: Fate::Fresh, key: ready.map(|ready| ready.key), seconds }
+    }
+
+    pub fn failed(stage: &str, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Failed, key: None, seconds }
+    }
+
+    pub fn skipped(stage: &str) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Skipped, key: None, seconds: 0.0 }
+    }
+
+    pub fn stopped(stage: &str, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate: Fate::Stopped, key: None, seconds }
     }
 }
 
 impl RunRecord {
     pub fn new(project: &Project, threads: usize) -> Self {
         Self {
-            schema: 1,
-            version: env!("CARGO_PKG_VERSION"),
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             started: Timestamp::now(),
             pipeline: project.graph.pipeline.name.clone(),
             profile: project.profile().map(str::to_owned),
+            set: project.set.clone(),
             device: project.device.as_str().to_owned(),
             machine: Machine {
                 system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -75,13 +110,9 @@ impl RunRecord {
         }
     }
 
-    pub fn push(&mut self, stage: StageRun) {
-        self.stages.push(stage);
-    }
-
     /// How many stages ran.
     pub fn ran(&self) -> usize {
-        self.stages.iter().filter(|stage| stage.ran).count()
+        self.stages.iter().filter(|stage| stage.fate == Fate::Ran).count()
     }
 
     pub fn finish(&mut self, seconds: f64, error: Option<&Error>) {
@@ -110,7 +141,13 @@ impl RunRecord {
             self.version,
         );
         for stage in &self.stages {
-            let how = if stage.ran { "ran" } else { "taken from the cache" };
+            let how = match stage.fate {
+                Fate::Ran => "ran",
+                Fate::Fresh => "taken from the cache",
+                Fate::Failed => "failed",
+                Fate::Skipped => "skipped",
+                Fate::Stopped => "stopped",
+            };
             page.push_str(&format!("| {} | {how} | {:.1} |\n", stage.stage, stage.seconds));
         }
         page.push_str(&opened(openings));

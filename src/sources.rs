@@ -51,7 +51,7 @@ pub fn bring_all(
             lock.record(name, kept.locked(&remote.url))?;
         }
     }
-    if !project.changed_by_set {
+    if project.set.is_empty() {
         let declared = &project.graph.pipeline.sources;
         let is_elsewhere = |name: &str| {
             let is = |location: &Location| matches!(location, Location::Remote(_));

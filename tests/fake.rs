@@ -13,7 +13,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
-            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE, &COUNT],
+            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE, &MEET, &COUNT],
             plantpipe_command::KINDS,
         ],
         ask: Some(&ASK),
@@ -209,6 +209,36 @@ const SLOW: Kind = Kind {
     },
     ..BASE
 };
+
+/// Says that it is there by a file `met-<me>`, and ends when everybody that it waits for is there too.
+const MEET: Kind = Kind {
+    name: "meet",
+    doc: "waits for others",
+    params: &[
+        ParamSpec { name: "me", doc: "a name", ty: ParamType::Text, default: Some("\"\"") },
+        ParamSpec { name: "others", doc: "who must be there", ty: ParamType::Texts, default: Some("[]") },
+    ],
+    run: |ctx| {
+        let MeetParams { me, others } = ctx.params()?;
+        let path = |name: &str| PathBuf::from(format!("met-{name}"));
+        std::fs::write(path(&me), "").io("write", path(&me))?;
+        ctx.note(format!("{} threads", ctx.threads()));
+        for _ in 0..1000 {
+            if others.iter().all(|other| path(other).exists()) {
+                return write(ctx, &read(&ctx.input("from").path)?);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Err(Error::new("waited in vain"))
+    },
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct MeetParams {
+    me: String,
+    others: Vec<String>,
+}
 
 /// Changes its own input while it runs, as a careless user would.
 const MEDDLE: Kind = Kind {

@@ -87,7 +87,8 @@ impl World {
     /// `run`, and the names of the stages that ran.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> Vec<String> {
-        let ended = self.ok(&[&["run", "--json"], args].concat());
+        // One at a time, so that the order is that of the graph.
+        let ended = self.ok(&[&["run", "--json", "-j", "1"], args].concat());
         events(&ended.stdout, "stage_started").iter().map(|event| text(&event["stage"])).collect()
     }
 

@@ -1,10 +1,15 @@
 //! What bytes are: [`Digest`], blake3 of a content, and [`Manifest`], the digests of every file of a file or folder.
 
+use super::names::Names;
 use plantpipe_stage::Reads;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A blake3 digest, 64 hex digits in text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,10 +21,20 @@ impl Digest {
         self.to_string()[..12].to_owned()
     }
 
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Digest of a value's canonical JSON, in a domain of its own.
     pub fn of_json(domain: &str, value: &impl Serialize) -> Self {
         let bytes = serde_json::to_vec(value).expect("maps with string keys and finite numbers become JSON");
         Self(blake3::derive_key(domain, &bytes))
+    }
+}
+
+impl From<[u8; 32]> for Digest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 
@@ -49,8 +64,17 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        blake3::Hash::from_hex(&text).map(Self::from).map_err(D::Error::custom)
+        struct Hex;
+        impl de::Visitor<'_> for Hex {
+            type Value = Digest;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("64 hex digits")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Digest, E> {
+                blake3::Hash::from_hex(text).map(Digest::from).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Hex)
     }
 }
 
@@ -63,13 +87,45 @@ pub struct FileEntry {
 }
 
 /// Every file of a folder by its path in it, with `/`; a single file stands under the empty path.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
 pub struct Manifest {
-    pub files: BTreeMap<String, FileEntry>,
+    names: Names,
+    entries: Vec<FileEntry>,
+    /// Of the parts that were asked for, for it takes a while where files are many.
+    digests: [OnceLock<Digest>; 3],
+}
+
+impl PartialEq for Manifest {
+    fn eq(&self, other: &Self) -> bool {
+        self.names == other.names && self.entries == other.entries
+    }
 }
 
 impl Manifest {
+    /// One entry a name.
+    pub fn new(names: Names, entries: Vec<FileEntry>) -> Self {
+        debug_assert_eq!(names.len(), entries.len());
+        Self { names, entries, digests: Default::default() }
+    }
+
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// By position, as the names.
+    pub fn entries(&self) -> &[FileEntry] {
+        &self.entries
+    }
+
+    /// Every file, sorted.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &FileEntry)> {
+        self.names.iter().zip(&self.entries)
+    }
+
+    pub fn get(&self, name: &str) -> Option<&FileEntry> {
+        self.names.position(name).map(|at| &self.entries[at])
+    }
+
     /// Digest of everything.
     pub fn digest(&self) -> Digest {
         self.digest_of(Reads::All)
@@ -77,33 +133,113 @@ impl Manifest {
 
     /// Digest of the part that is read.
     pub fn digest_of(&self, reads: Reads) -> Digest {
+        let at = match reads {
+            Reads::All => 0,
+            Reads::Images => 1,
+            Reads::Tables => 2,
+        };
+        *self.digests[at].get_or_init(|| self.compute(reads))
+    }
+
+    /// The files that are read, with their content's digest, or none where only the name counts.
+    pub fn part(&self, reads: Reads) -> impl Iterator<Item = (&str, Option<Digest>)> {
+        self.files().filter_map(move |(path, entry)| match (reads, Reads::is_image(path)) {
+            (Reads::Images, false) => Reads::is_table(path).then_some((path, None)),
+            (Reads::Tables, true) => Some((path, None)),
+            _ => Some((path, Some(entry.digest))),
+        })
+    }
+
+    fn compute(&self, reads: Reads) -> Digest {
+        /// Hashing goes faster in large pieces.
+        const PIECE: usize = 64 << 10;
         let mut hasher = blake3::Hasher::new_derive_key("plantpipe 2026 manifest");
-        for (path, entry) in &self.files {
-            let content = match (reads, Reads::is_image(path)) {
-                (Reads::Images, false) if Reads::is_table(path) => None,
-                (Reads::Images, false) => continue,
-                (Reads::Tables, true) => None,
-                _ => Some(entry.digest),
-            };
-            hasher.update(&(path.len() as u64).to_le_bytes());
-            hasher.update(path.as_bytes());
-            hasher.update(&[u8::from(content.is_some())]);
-            hasher.update(content.as_ref().map_or(&[], |digest| &digest.0));
+        let mut bytes = Vec::with_capacity(2 * PIECE);
+        for (path, content) in self.part(reads) {
+            bytes.extend_from_slice(&(path.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(path.as_bytes());
+            bytes.push(u8::from(content.is_some()));
+            bytes.extend_from_slice(content.as_ref().map_or(&[], |digest| &digest.0));
+            if bytes.len() >= PIECE {
+                hasher.update(&bytes);
+                bytes.clear();
+            }
         }
+        hasher.update(&bytes);
         hasher.finalize().into()
     }
 }
 
-/// Digest of a file's content; only large files are split over threads.
+impl FromIterator<(String, FileEntry)> for Manifest {
+    fn from_iter<I: IntoIterator<Item = (String, FileEntry)>>(files: I) -> Self {
+        let (mut names, mut entries) = (Names::default(), Vec::new());
+        for (name, entry) in files.into_iter().collect::<BTreeMap<_, _>>() {
+            names.push(&[&name]);
+            entries.push(entry);
+        }
+        Self::new(names, entries)
+    }
+}
+
+/// A manifest as JSON: `{"files": {"a.jpg": {"size": 1, "digest": "..."}}}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    files: BTreeMap<String, FileEntry>,
+}
+
+impl Serialize for Manifest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Files<'a>(&'a Manifest);
+        impl Serialize for Files<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.0.files())
+            }
+        }
+        let mut document = serializer.serialize_struct("Manifest", 1)?;
+        document.serialize_field("files", &Files(self))?;
+        document.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Manifest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Document::deserialize(deserializer).map(|document| document.files.into_iter().collect())
+    }
+}
+
+/// Digest of a file's content. Files are hashed side by side; only a large one is split over threads.
 pub fn hash_file(path: &Path, size: u64) -> std::io::Result<Digest> {
     const LARGE: u64 = 32 << 20;
+    const PIECE: usize = 1 << 20;
+    thread_local! {
+        /// For a file of a few kilobytes, a buffer that is there beats a map that has to be made.
+        static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
     let mut hasher = blake3::Hasher::new();
     if size >= LARGE {
-        hasher.update_mmap_rayon(path)?
-    } else {
-        hasher.update_mmap(path)?
-    };
-    Ok(hasher.finalize().into())
+        return Ok(hasher.update_mmap_rayon(path)?.finalize().into());
+    }
+    let mut file = std::fs::File::open(path)?;
+    BUFFER.with_borrow_mut(|buffer| {
+        // One byte more than expected: then one read tells that this was all.
+        buffer.resize(buffer.len().max((size as usize + 1).min(PIECE)), 0);
+        let mut left = size;
+        loop {
+            let wanted = buffer.len().min(left as usize + 1);
+            let read = match file.read(&mut buffer[..wanted]) {
+                Ok(0) => return Ok(hasher.finalize().into()),
+                Ok(read) => read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            hasher.update(&buffer[..read]);
+            left = left.saturating_sub(read as u64);
+            if left == 0 && read < wanted {
+                return Ok(hasher.finalize().into());
+            }
+        }
+    })
 }
 
 #[cfg(test)]
@@ -112,7 +248,31 @@ mod tests {
 
     fn manifest(files: &[(&str, &[u8])]) -> Manifest {
         let entry = |bytes: &[u8]| FileEntry { size: bytes.len() as u64, digest: blake3::hash(bytes).into() };
-        Manifest { files: files.iter().map(|(path, bytes)| ((*path).to_owned(), entry(bytes))).collect() }
+        files.iter().map(|(path, bytes)| ((*path).to_owned(), entry(bytes))).collect()
+    }
+
+    #[test]
+    fn a_file_of_any_length_is_hashed_whole_even_if_it_grew_or_shrank_since_it_was_looked_at() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("f");
+        let many: Vec<u8> = (0..=250).cycle().take((2 << 20) + 7).collect();
+        for length in [0, 1, 1000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, many.len()] {
+            let bytes = &many[..length];
+            std::fs::write(&path, bytes).expect("writes");
+            let length = length as u64;
+            for told in [length, length + 1, length / 2, length * 2, 0] {
+                assert_eq!(hash_file(&path, told).expect("reads"), blake3::hash(bytes).into(), "{length} {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_manifest_reads_back_from_its_json_the_same() {
+        let whole = manifest(&[("b/a.jpg", b"1"), ("a.csv", b"x")]);
+        let json = serde_json::to_string(&whole).expect("JSON");
+        assert!(json.starts_with(r#"{"files":{"a.csv":{"size":1,"digest":"#), "{json}");
+        assert_eq!(serde_json::from_str::<Manifest>(&json).expect("reads"), whole);
+        assert!(serde_json::from_str::<Manifest>(&json.replacen("files", "file", 1)).is_err());
     }
 
     #[test]

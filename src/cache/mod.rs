@@ -4,9 +4,10 @@
 //! cache/
 //! ├── CACHEDIR.TAG
 //! ├── lock                     who runs
-//! ├── stat                     stat cache: path, size, times, inode -> digest
+//! ├── stat/                    stat cache, a file a place: path, size, times, inode -> digest
 //! ├── objects/ab/<digest>/     an output, read-only, and its manifest <digest>.json
 //! ├── records/<key>.json       recipe -> output digests, written last
+//! ├── records/<key>.items      what a per-item stage made of each item
 //! ├── families/<family>.json   the last record of recipes that differ in their items only
 //! ├── checkpoints/<resume key>/<key>/ what an unfinished run goes on from
 //! ├── stages/<profile>/<stage>.json   what the stage was last time
@@ -19,10 +20,13 @@
 pub mod checkpoints;
 pub mod digest;
 pub mod lock;
+pub mod names;
 pub mod objects;
 pub mod openings;
 pub mod records;
+mod remembered;
 pub mod scan;
+mod walk;
 
 use crate::error::{Error, Result};
 use std::fs;
@@ -38,7 +42,8 @@ pub struct Cache {
 impl Cache {
     /// A cache to look at: nothing is made or written until a run needs it.
     pub fn open(root: PathBuf) -> Self {
-        let scanner = scan::Scanner::open(root.join("stat"));
+        let base = root.parent().unwrap_or(&root).to_owned();
+        let scanner = scan::Scanner::open(root.join("stat"), base);
         Self { root, scanner }
     }
 

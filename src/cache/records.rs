@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub type Outputs = BTreeMap<String, Digest>;
 
 /// Version of the record formats; another version's record is a miss.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Proof that a recipe ran to its end: written after its outputs are safe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,8 +24,8 @@ pub struct Record {
     pub key: Key,
     pub recipe: Recipe,
     pub outputs: Outputs,
-    /// Per-item records, sorted by id.
-    pub items: Vec<Item>,
+    /// Digest of the file of its items beside it; none for a stage that is not per-item.
+    pub items: Option<Digest>,
     pub seconds: f64,
     /// Bytes, where the system told it.
     pub peak_memory: Option<u64>,
@@ -59,6 +59,26 @@ impl Cache {
         write_whole(&self.record_path(record.key), &pretty(record))
     }
 
+    /// The items that a recorded run made, sorted by id; none where their file is gone or damaged.
+    pub fn items(&self, record: &Record) -> Vec<Item> {
+        let read = || {
+            let bytes = std::fs::read(self.items_path(record.key)).ok()?;
+            let is_whole = record.items == Some(blake3::hash(&bytes).into());
+            postcard::from_bytes(&bytes).ok().filter(|_| is_whole)
+        };
+        read().unwrap_or_default()
+    }
+
+    /// Writes the items of a run, before its record, and returns what the record says of them.
+    pub fn write_items(&self, key: Key, items: &[Item]) -> Result<Option<Digest>> {
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let bytes = postcard::to_stdvec(items).expect("texts become bytes");
+        write_whole(&self.items_path(key), &bytes)?;
+        Ok(Some(blake3::hash(&bytes).into()))
+    }
+
     pub fn last(&self, profile: Option<&str>, stage: &str) -> Last {
         read(&self.last_path(profile, stage)).filter(|last: &Last| last.schema == SCHEMA).unwrap_or_default()
     }
@@ -79,6 +99,10 @@ impl Cache {
 
     fn family_path(&self, family: Key) -> PathBuf {
         self.root.join("families").join(format!("{family}.json"))
+    }
+
+    fn items_path(&self, key: Key) -> PathBuf {
+        self.root.join("records").join(format!("{key}.items"))
     }
 
     fn record_path(&self, key: Key) -> PathBuf {

@@ -2,83 +2,79 @@
 //! doesn't know.
 
 use super::digest::{Digest, FileEntry, Manifest, hash_file};
+use super::names::Names;
+use super::remembered;
+use super::walk::{GRANULARITY, Stat, Walked, walk};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// What tells that a file is the one that was hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stat {
-    size: u64,
-    mtime: i64,
-    ctime: i64,
-    inode: u64,
-}
-
-impl Stat {
-    fn of(meta: &Metadata) -> Self {
-        let nanos = |seconds: i64, nanos: i64| seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos);
-        Self {
-            size: meta.size(),
-            mtime: nanos(meta.mtime(), meta.mtime_nsec()),
-            ctime: nanos(meta.ctime(), meta.ctime_nsec()),
-            inode: meta.ino(),
-        }
-    }
-
-    /// A file touched this recently may change again without its times showing it (git's racy-clean rule).
-    fn is_racy(&self, now: i64) -> bool {
-        /// Coarser than any file system's clock tick in use.
-        const GRANULARITY: i64 = 20_000_000;
-        self.mtime.max(self.ctime) >= now - GRANULARITY
-    }
-}
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A file or folder as it was when it was looked at.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub manifest: Arc<Manifest>,
-    stats: Arc<BTreeMap<String, Stat>>,
+    /// Of each file, as the manifest lists them.
+    stats: Arc<Vec<Stat>>,
 }
 
-/// The stat cache, and what this command has scanned already.
+/// What is known of a place.
+struct Known {
+    snapshot: Snapshot,
+    /// The files whose times don't tell whether they changed since: the next look hashes them again.
+    racy: Vec<usize>,
+    look: Look,
+    /// Whether the stat cache on the disk says the same.
+    saved: bool,
+}
+
+/// When a place was looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    ByThisCommand,
+    Before,
+}
+
+/// The stat cache, a file a place, and what this command has scanned already.
 pub struct Scanner {
-    file: PathBuf,
-    known: HashMap<PathBuf, (Stat, Digest)>,
-    scanned: HashMap<PathBuf, Snapshot>,
-    dirty: bool,
+    folder: PathBuf,
+    /// Places below it are known by their path in it: a project that is moved keeps its stat cache.
+    base: PathBuf,
+    places: BTreeMap<PathBuf, Known>,
+    /// Files that are known by something else than their path.
+    by_inode: HashMap<u64, (Stat, Digest)>,
 }
-
-const SCHEMA: u32 = 1;
 
 impl Scanner {
-    /// Reads the stat cache; one that is absent or unreadable is an empty one.
-    pub fn open(file: PathBuf) -> Self {
-        let known = std::fs::read(&file)
-            .ok()
-            .and_then(|bytes| postcard::from_bytes::<(u32, Vec<(PathBuf, Stat, Digest)>)>(&bytes).ok())
-            .filter(|(schema, _)| *schema == SCHEMA)
-            .map(|(_, entries)| entries.into_iter().map(|(path, stat, digest)| (path, (stat, digest))).collect())
-            .unwrap_or_default();
-        Self { file, known, scanned: HashMap::new(), dirty: false }
+    /// A scanner that remembers in `folder`.
+    pub fn open(folder: PathBuf, base: PathBuf) -> Self {
+        Self { folder, base, places: BTreeMap::new(), by_inode: HashMap::new() }
     }
 
-    /// Writes the stat cache, if it learnt anything.
+    /// Writes the stat cache of the places of which it learnt anything.
     pub fn save(&mut self) -> Result<()> {
-        if !self.dirty {
-            return Ok(());
+        if self.folder.is_file() {
+            // An earlier version kept all places in one file.
+            super::remove(&self.folder)?;
         }
-        let mut entries: Vec<_> = self.known.iter().map(|(path, (stat, digest))| (path, stat, digest)).collect();
-        entries.sort_by_key(|(path, ..)| *path);
-        let bytes = postcard::to_stdvec(&(SCHEMA, entries)).expect("paths, numbers and digests become bytes");
-        super::write_whole(&self.file, &bytes)?;
-        self.dirty = false;
+        for (place, known) in &mut self.places {
+            if known.saved {
+                continue;
+            }
+            let mut stats = Arc::clone(&known.snapshot.stats);
+            if !known.racy.is_empty() {
+                let stats = Arc::make_mut(&mut stats);
+                known.racy.iter().for_each(|at| stats[*at] = Stat::NEVER);
+            }
+            let name = name(&self.base, place);
+            let file = file(&self.folder, &name);
+            remembered::write(&file, &name, &known.snapshot.manifest, &stats)
+                .map_err(|error| Error::io("write", &file, &error))?;
+            known.saved = true;
+        }
         Ok(())
     }
 
@@ -87,138 +83,173 @@ impl Scanner {
     /// # Errors
     /// When it is absent or unreadable, or a name in it is no UTF-8.
     pub fn scan(&mut self, place: &Path) -> Result<Snapshot> {
-        if let Some(snapshot) = self.scanned.get(place) {
-            return Ok(snapshot.clone());
+        let earlier = self.known(place);
+        if let Some(known) = earlier
+            && known.look == Look::ByThisCommand
+        {
+            return Ok(known.snapshot.clone());
         }
-        let snapshot = self.look(place)?;
-        self.scanned.insert(place.to_owned(), snapshot.clone());
+        let earlier = self.places.remove(place);
+        let known = self.look(place, earlier)?;
+        let snapshot = known.snapshot.clone();
+        self.places.insert(place.to_owned(), known);
         Ok(snapshot)
     }
 
     /// Forgets what this command saw of a place, because it has just been written.
     pub fn forget(&mut self, place: &Path) {
-        self.scanned.remove(place);
+        if let Some(known) = self.places.get_mut(place) {
+            known.look = Look::Before;
+        }
     }
 
     /// A folder was renamed: its files keep their times and inodes, so what is known of them stays true.
-    pub fn moved(&mut self, from: &Path, to: &Path, manifest: &Manifest) {
-        for name in manifest.files.keys() {
-            if let Some(entry) = self.known.remove(&from.join(name)) {
-                self.known.insert(to.join(name), entry);
-            }
+    pub fn moved(&mut self, from: &Path, to: &Path) {
+        let known = self.known(from).is_some().then(|| self.places.remove(from)).flatten();
+        self.removed(from);
+        self.removed(to);
+        if let Some(known) = known {
+            self.places.insert(to.to_owned(), Known { look: Look::Before, saved: false, ..known });
         }
-        self.scanned.remove(from);
-        self.scanned.remove(to);
     }
 
     /// Files of `from`, known by `before`, were linked into `to`: a link changes a file's ctime and nothing else, so what
     /// is known of them stays true under both names.
     pub fn linked(&mut self, from: &Path, before: &Snapshot, to: &Path) -> Result<()> {
-        let by_inode: HashMap<u64, (&String, &Stat)> =
-            before.stats.iter().map(|(name, stat)| (stat.inode, (name, stat))).collect();
-        let now = now();
-        for (_, path, stat) in walk(to)? {
-            if let Some((name, earlier)) = by_inode.get(&stat.inode)
-                && (earlier.size, earlier.mtime) == (stat.size, stat.mtime)
-                && !stat.is_racy(now)
-            {
-                let digest = before.manifest.files[*name].digest;
-                self.known.insert(from.join(name), (stat, digest));
-                self.known.insert(path, (stat, digest));
-                self.dirty = true;
+        let mut by_inode: Vec<(u64, usize)> =
+            before.stats.iter().enumerate().map(|(at, stat)| (stat.inode, at)).collect();
+        by_inode.sort_unstable();
+        let looked = now();
+        let mut stats = (*before.stats).clone();
+        for stat in walk(to)?.stats {
+            let Ok(found) = by_inode.binary_search_by_key(&stat.inode, |(inode, _)| *inode) else { continue };
+            let at = by_inode[found].1;
+            let earlier = before.stats[at];
+            if (earlier.size, earlier.mtime) == (stat.size, stat.mtime) && !stat.is_racy(looked) {
+                stats[at] = stat;
+                self.by_inode.insert(stat.inode, (stat, before.manifest.entries()[at].digest));
             }
         }
-        self.scanned.remove(from);
+        let racy = self.known(from).map(|known| known.racy.clone()).unwrap_or_default();
+        let snapshot = Snapshot { manifest: Arc::clone(&before.manifest), stats: Arc::new(stats) };
+        self.places.insert(from.to_owned(), Known { snapshot, racy, look: Look::Before, saved: false });
         Ok(())
     }
 
-    /// A folder was removed.
-    pub fn removed(&mut self, folder: &Path, manifest: &Manifest) {
-        for name in manifest.files.keys() {
-            self.known.remove(&folder.join(name));
-        }
-        self.scanned.remove(folder);
+    /// A place was removed.
+    pub fn removed(&mut self, place: &Path) {
+        self.places.remove(place);
+        let _ = std::fs::remove_file(file(&self.folder, &name(&self.base, place)));
     }
 
     /// The first file that is not as it was in `snapshot`, by a fresh look at every stat.
     pub fn changed_since(place: &Path, snapshot: &Snapshot) -> Result<Option<String>> {
-        let now: BTreeMap<String, Stat> = walk(place)?.into_iter().map(|(name, _, stat)| (name, stat)).collect();
-        let moved = |(name, stat): (&String, &Stat)| (now.get(name) != Some(stat)).then(|| name.clone());
-        let gone_or_changed = snapshot.stats.iter().find_map(moved);
-        let added = || now.keys().find(|name| !snapshot.stats.contains_key(*name)).cloned();
-        Ok(gone_or_changed.or_else(added))
+        let Walked { names, stats, .. } = walk(place)?;
+        let mut changed = None;
+        side_by_side(snapshot.manifest.names(), &names, |before, now| {
+            let is_same = matches!((before, now), (Some(before), Some(now)) if snapshot.stats[before] == stats[now]);
+            if !is_same && changed.is_none() {
+                let name = before.map(|at| snapshot.manifest.names().get(at)).or(now.map(|at| names.get(at)));
+                changed = name.map(str::to_owned);
+            }
+        });
+        Ok(changed)
     }
 
-    fn look(&mut self, place: &Path) -> Result<Snapshot> {
-        let files = walk(place)?;
-        let unknown: Vec<&(String, PathBuf, Stat)> = files
-            .iter()
-            .filter(|(_, path, stat)| self.known.get(path).is_none_or(|(known, _)| known != stat))
-            .collect();
-        let hashed: Vec<(&PathBuf, Stat, Digest)> = unknown
-            .par_iter()
-            .map(|(_, path, stat)| {
-                let digest = hash_file(path, stat.size).map_err(|error| Error::io("read", path, &error))?;
-                Ok((path, *stat, digest))
-            })
-            .collect::<Result<_>>()?;
-        let now = now();
-        let mut fresh: HashMap<&Path, Digest> = HashMap::new();
-        for (path, stat, digest) in hashed {
-            fresh.insert(path, digest);
-            if !stat.is_racy(now) {
-                self.known.insert(path.clone(), (stat, digest));
-                self.dirty = true;
-            }
+    /// What is known of a place, from the disk if need be.
+    fn known(&mut self, place: &Path) -> Option<&Known> {
+        if !self.places.contains_key(place) {
+            let name = name(&self.base, place);
+            let (manifest, stats) = remembered::read(&file(&self.folder, &name), &name)?;
+            let snapshot = Snapshot { manifest: Arc::new(manifest), stats: Arc::new(stats) };
+            let known = Known { snapshot, racy: Vec::new(), look: Look::Before, saved: true };
+            self.places.insert(place.to_owned(), known);
         }
-        let digest = |path: &PathBuf| fresh.get(path.as_path()).copied().unwrap_or_else(|| self.known[path].1);
-        let entries = files
-            .iter()
-            .map(|(name, path, stat)| (name.clone(), FileEntry { size: stat.size, digest: digest(path) }))
-            .collect();
-        let stats = files.iter().map(|(name, _, stat)| (name.clone(), *stat)).collect();
-        Ok(Snapshot { manifest: Arc::new(Manifest { files: entries }), stats: Arc::new(stats) })
+        self.places.get(place)
     }
+
+    fn look(&mut self, place: &Path, earlier: Option<Known>) -> Result<Known> {
+        let looked = now();
+        let Walked { names, stats, .. } = walk(place)?;
+        let earlier = match earlier {
+            Some(known)
+                if known.racy.is_empty()
+                    && *known.snapshot.stats == stats
+                    && *known.snapshot.manifest.names() == names =>
+            {
+                return Ok(Known { look: Look::ByThisCommand, ..known });
+            }
+            Some(mut known) => {
+                let stats = Arc::make_mut(&mut known.snapshot.stats);
+                known.racy.iter().for_each(|at| stats[*at] = Stat::NEVER);
+                known.snapshot
+            }
+            None => Snapshot { manifest: Arc::default(), stats: Arc::default() },
+        };
+        let mut digests: Vec<Option<Digest>> = vec![None; stats.len()];
+        side_by_side(earlier.manifest.names(), &names, |before, now| {
+            if let (Some(before), Some(now)) = (before, now)
+                && earlier.stats[before] == stats[now]
+            {
+                digests[now] = Some(earlier.manifest.entries()[before].digest);
+            }
+        });
+        drop(earlier);
+        let by_inode = &self.by_inode;
+        let digest = |(at, known): (usize, &mut Option<Digest>)| -> Result<Option<usize>> {
+            let stat = stats[at];
+            if known.is_none() {
+                *known = by_inode.get(&stat.inode).filter(|(linked, _)| *linked == stat).map(|(_, digest)| *digest);
+            }
+            if known.is_some() {
+                return Ok(None);
+            }
+            let path = if names.get(at).is_empty() { place.to_owned() } else { place.join(names.get(at)) };
+            *known = Some(hash_file(&path, stat.size).map_err(|error| Error::io("read", &path, &error))?);
+            Ok(stat.is_racy(looked).then_some(at))
+        };
+        let racy = digests.par_iter_mut().enumerate().map(digest).collect::<Result<Vec<_>>>()?;
+        let racy = racy.into_iter().flatten().collect();
+        let entry = |(stat, digest): (&Stat, Option<Digest>)| FileEntry {
+            size: stat.size,
+            digest: digest.expect("what was not known has been hashed"),
+        };
+        let entries = stats.iter().zip(digests).map(entry).collect();
+        let snapshot = Snapshot { manifest: Arc::new(Manifest::new(names, entries)), stats: Arc::new(stats) };
+        Ok(Known { snapshot, racy, look: Look::ByThisCommand, saved: false })
+    }
+}
+
+/// Waits until files that were touched until now are no longer racy, so that what a look finds can be remembered.
+pub fn settle() {
+    std::thread::sleep(Duration::from_nanos(GRANULARITY as u64 + 1_000_000));
+}
+
+/// Goes through two sorted lists: each name once, with its place in the one, the other, or both.
+pub fn side_by_side(before: &Names, now: &Names, mut each: impl FnMut(Option<usize>, Option<usize>)) {
+    let (mut a, mut b) = (0, 0);
+    while a < before.len() || b < now.len() {
+        let order = match (a < before.len(), b < now.len()) {
+            (true, true) => before.get(a).cmp(now.get(b)),
+            (true, false) => Ordering::Less,
+            _ => Ordering::Greater,
+        };
+        each(order.is_le().then_some(a), order.is_ge().then_some(b));
+        a += usize::from(order.is_le());
+        b += usize::from(order.is_ge());
+    }
+}
+
+/// How a place is called in the stat cache.
+fn name(base: &Path, place: &Path) -> String {
+    place.strip_prefix(base).unwrap_or(place).to_string_lossy().into_owned()
+}
+
+fn file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(&blake3::hash(name.as_bytes()).to_hex()[..32])
 }
 
 /// Nanoseconds since 1970.
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64)
-}
-
-/// Every file under a place, by its path in it; links are followed, hidden files are not part of it.
-fn walk(place: &Path) -> Result<Vec<(String, PathBuf, Stat)>> {
-    let meta = std::fs::metadata(place).map_err(|error| Error::io("read", place, &error))?;
-    if meta.is_file() {
-        return Ok(vec![(String::new(), place.to_owned(), Stat::of(&meta))]);
-    }
-    let hidden =
-        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
-    let mut files = Vec::new();
-    for entry in walkdir::WalkDir::new(place)
-        .follow_links(true)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_entry(|entry| !hidden(entry))
-    {
-        let failed = |error: walkdir::Error| {
-            let path = error.path().unwrap_or(place).to_owned();
-            Error::failed(format!(
-                "cannot read {}: {}",
-                path.display(),
-                error.io_error().map_or_else(|| "it links to itself".to_owned(), ToString::to_string)
-            ))
-        };
-        let entry = entry.map_err(failed)?;
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        let meta = entry.metadata().map_err(failed)?;
-        let name =
-            entry.path().strip_prefix(place).expect("the walk stays below its root").to_str().ok_or_else(|| {
-                Error::failed(format!("{}: the file name is not UTF-8", entry.path().display())).hint("rename the file")
-            })?;
-        files.push((name.to_owned(), entry.path().to_owned(), Stat::of(&meta)));
-    }
-    Ok(files)
 }

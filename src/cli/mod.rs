@@ -61,7 +61,7 @@ pub fn main(registry: Registry) -> ExitCode {
 #[command(name = "plantpipe", version, about, disable_help_subcommand = true, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 done or nothing to do, 1 a stage failed, 2 usage or pipeline file wrong, 4 another run holds the cache, \
-    5 inputs changed during the run or a download is not the file wanted, 70 a bug, 128+n stopped by signal n."
+    5 inputs changed during the run or a download is not the file wanted, 70 a bug, 75 asked to stop, 128+n asked twice, by signal n."
 )]
 struct Cli {
     #[command(flatten)]

@@ -9,9 +9,10 @@ use crate::executor::Local;
 use crate::interrupt;
 use crate::pipeline::Location;
 use crate::project::Project;
-use crate::scheduler::{self, Options};
+use crate::scheduler::{self, Failures, Jobs, Options};
 use clap::Args;
 use serde_json::json;
+use std::num::NonZeroUsize;
 
 #[derive(Args)]
 #[expect(clippy::struct_field_names, reason = "`dry_run` is the flag's name")]
@@ -28,21 +29,37 @@ pub struct Run {
     /// Run this stage even if it is fresh
     #[arg(short, long, value_name = "STAGE")]
     force: Vec<String>,
+    /// Stages that run at once, at most (default: as many as there are threads, where they gain by it)
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Threads that all stages share (default: as many as the machine has)
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Run what does not depend on a stage that failed
+    #[arg(short, long)]
+    keep_going: bool,
 }
 
 impl Run {
     pub fn run(&self, project: &mut Project, global: &Global) -> Result<()> {
         let stages = project.select(&self.wanted)?;
         let force = self.force.iter().map(|name| project.stages(name)).collect::<Result<Vec<_>>>()?.concat();
-        let options = Options { stages, force, threads: threads(), offline: self.offline };
+        let options = Options {
+            stages,
+            force,
+            threads: self.threads.map_or_else(threads, Into::into),
+            jobs: self.jobs.map_or(Jobs::Auto, |jobs| Jobs::AtMost(jobs.into())),
+            failures: if self.keep_going { Failures::KeepGoing } else { Failures::Stop },
+            offline: self.offline,
+        };
         if self.dry_run {
             return dry_run(project, &options, global.json);
         }
         interrupt::listen()?;
         let names: Vec<String> = options.stages.iter().map(|id| project.graph.stage(*id).name.value.clone()).collect();
         let mut console = Console::new(global.json, global.verbosity(), names.iter().map(String::as_str));
-        let executor = Local { folder: project.root.clone() };
-        scheduler::run(project, &options, &executor, &mut |event| console.tell(&event))
+        let mut executor = Local::new(project.root.clone());
+        scheduler::run(project, &options, &mut executor, &mut |event| console.tell(&event))
     }
 }
 

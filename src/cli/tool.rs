@@ -3,7 +3,7 @@
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::executor::{Executor, Local};
+use crate::executor::{Local, run_alone};
 use crate::interrupt;
 use plantpipe_stage::{Action, Event as StageEvent, Outcome};
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::path::Path;
 pub fn run_tool(action: &Action, folder: &Path, console: &mut Console) -> Result<()> {
     interrupt::listen()?;
     let stage = action.stage.clone();
-    let report = Local { folder: folder.to_owned() }.run(action, &mut |event| match event {
+    let report = run_alone(&mut Local::new(folder.to_owned()), action, &mut |event| match event {
         StageEvent::Progress { done, total, unit } => {
             console.tell(&Event::StageProgress { stage: stage.clone(), done, total, unit });
         }

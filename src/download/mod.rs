@@ -58,7 +58,7 @@ impl Remote {
 pub fn bring(wish: &Wish, cache: &mut Cache, tell: &mut dyn FnMut(Event)) -> Result<Kept> {
     let path = wish.remote.path(cache);
     if path.exists() {
-        let now = cache.scanner.scan(&path)?.manifest.files[""].digest;
+        let now = cache.scanner.scan(&path)?.manifest.entries()[0].digest;
         let kept = match Kept::read(&path) {
             Some(kept) => kept,
             None => Kept::of(&path, None)?,

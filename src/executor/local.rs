@@ -1,55 +1,93 @@
 //! Stage runs as children of this process: [`Local`] starts the same binary with `exec ACTION.json`.
 
-use super::Executor;
+use super::children::Children;
+use super::{Executor, Happening, Job};
 use crate::cache::write_whole;
 use crate::error::{Error, Result};
-use crate::interrupt::{self, Lifeline};
+use crate::interrupt::Listener;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event, Report};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Children of the same binary.
+/// Children of the same binary, each heard by a thread of its own.
 #[derive(Debug)]
 pub struct Local {
     /// Where they run: the folder of the pipeline file.
-    pub folder: PathBuf,
+    folder: PathBuf,
+    children: Children,
+    sender: Sender<Happening>,
+    inbox: Receiver<Happening>,
+}
+
+impl Local {
+    pub fn new(folder: PathBuf) -> Self {
+        let (sender, inbox) = channel();
+        Self { folder, children: Children::default(), sender, inbox }
+    }
 }
 
 impl Executor for Local {
-    fn run(&self, action: &Action, tell: &mut dyn FnMut(Event)) -> Result<Report> {
+    fn submit(&mut self, job: Job, action: &Action) -> Result<()> {
         let folder = action.report.parent().expect("the report lies in a folder");
-        let file = folder.join("action.json");
-        write_whole(&file, &serde_json::to_vec_pretty(action).expect("an action becomes JSON"))?;
         let log = folder.join("stderr");
-        let stderr = File::create(&log).map_err(|error| Error::io("write", &log, &error))?;
-        let program = this_program()?;
-        let mut child = Command::new(&program)
-            .arg0("plantpipe")
-            .arg("exec")
-            .arg(&file)
-            .current_dir(&self.folder)
-            // A group of its own, so that it can end what it has started too.
-            .process_group(0)
-            .env("RAYON_NUM_THREADS", action.threads.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .map_err(|error| Error::io("start", &program, &error))?;
-        let lifeline = Lifeline::hold(child.stdin.take().expect("piped"));
-        for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
-            let Ok(line) = line else { break };
-            // A line that is no event was printed by some library: worth hearing, not worth failing for.
-            tell(serde_json::from_str(&line).unwrap_or(Event::Note(line)));
-        }
-        let status = child.wait().map_err(|error| Error::failed(format!("cannot wait for a stage: {error}")))?;
-        drop(lifeline);
-        interrupt::check()?;
-        read_report(&action.report).ok_or_else(|| lost(status, &log))
+        let mut child = start(action, &self.folder, &log)?;
+        self.children.hold(&mut child);
+        let (children, sender, report) = (self.children.clone(), self.sender.clone(), action.report.clone());
+        std::thread::spawn(move || {
+            // Where nobody listens any more the run is over, and this process about to end.
+            let tell = |event| drop(sender.send(Happening::Told(job, event)));
+            let ended = listen(&mut child, &children, tell);
+            let ended = ended.and_then(|status| read_report(&report).ok_or_else(|| lost(status, &log)));
+            let _ = sender.send(Happening::Ended(job, ended));
+        });
+        Ok(())
     }
+
+    fn poll(&mut self) -> Happening {
+        self.inbox.recv().expect("a sender is held here")
+    }
+
+    fn canceller(&self) -> Listener {
+        let (children, sender) = (self.children.clone(), self.sender.clone());
+        Box::new(move |asked| {
+            children.ask(asked);
+            let _ = sender.send(Happening::Asked);
+        })
+    }
+}
+
+fn start(action: &Action, folder: &Path, log: &Path) -> Result<Child> {
+    let file = action.report.with_file_name("action.json");
+    write_whole(&file, &serde_json::to_vec_pretty(action).expect("an action becomes JSON"))?;
+    let stderr = File::create(log).map_err(|error| Error::io("write", log, &error))?;
+    let program = this_program()?;
+    Command::new(&program)
+        .arg0("plantpipe")
+        .arg("exec")
+        .arg(&file)
+        .current_dir(folder)
+        // A group of its own: a terminal's Ctrl-C is not meant for it, and it can be ended with all that it has started.
+        .process_group(0)
+        .env("RAYON_NUM_THREADS", action.threads.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()
+        .map_err(|error| Error::io("start", &program, &error))
+}
+
+/// Tells what a child says until it has ended.
+fn listen(child: &mut Child, children: &Children, tell: impl Fn(Event)) -> Result<ExitStatus> {
+    for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
+        let Ok(line) = line else { break };
+        // A line that is no event was printed by some library: worth hearing, not worth failing for.
+        tell(serde_json::from_str(&line).unwrap_or(Event::Note(line)));
+    }
+    children.wait(child).map_err(|error| Error::failed(format!("cannot wait for a stage: {error}")))
 }
 
 /// The program that is running, even if its file has been replaced since: the recipe names this one's code.

@@ -18,9 +18,9 @@ fn looking_makes_no_cache() {
 fn a_cache_that_cannot_be_written_can_be_looked_at_and_a_run_says_where_it_fails() {
     let world = chain();
     world.run(&["first"]);
-    // A folder where the stat cache wants its file, so that even root cannot write it.
-    let _ = fs::remove_file(world.path("cache/stat"));
-    fs::create_dir_all(world.path("cache/stat/in the way")).unwrap();
+    // A link to nowhere where the stat cache wants its folder, so that even root cannot make it.
+    fs::remove_dir_all(world.path("cache/stat")).unwrap();
+    std::os::unix::fs::symlink("/no such folder/stat", world.path("cache/stat")).unwrap();
     assert_eq!(world.states(&["first"]), ["first fresh"]);
     world.ok(&["why", "first"]);
     let ended = world.go(&["run"]);
@@ -62,24 +62,47 @@ fn an_output_removed_behind_a_record_is_made_again() {
 }
 
 #[test]
-fn a_damaged_manifest_or_record_is_a_miss() {
+fn a_damaged_record_is_a_miss() {
     let world = chain();
     world.run(&[]);
     for entry in fs::read_dir(world.path("cache/records")).unwrap().flatten() {
         fs::write(entry.path(), "{").unwrap();
     }
     assert_eq!(world.run(&[]), ["first", "side", "both", "last"]);
+}
+
+#[test]
+fn without_its_manifest_an_output_is_what_its_files_say() {
+    let world = chain();
+    world.run(&[]);
     let object = fs::canonicalize(world.path("cache/out/first/text")).unwrap();
+    let manifest = fs::read(object.with_extension("json")).unwrap();
     fs::write(object.with_extension("json"), "{}").unwrap();
+    assert_eq!(world.run(&[]), [""; 0]);
+    // Forced to, it gives the same bytes again, and the manifest with them.
+    assert_eq!(world.run(&["--force", "first"]), ["first"]);
+    assert_eq!(fs::read(object.with_extension("json")).unwrap(), manifest);
+    fs::write(object.with_extension("json"), "{}").unwrap();
+    fs::set_permissions(object.join("text.txt"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(object.join("text.txt"), "forged").unwrap();
+    assert_eq!(world.states(&[])[0], "first missing");
     assert_eq!(world.run(&[]), ["first"]);
+    assert_eq!(fs::read(object.with_extension("json")).unwrap(), manifest);
 }
 
 #[test]
 fn an_unreadable_stat_cache_is_an_empty_one() {
     let world = chain();
     world.run(&[]);
+    for entry in fs::read_dir(world.path("cache/stat")).unwrap().flatten() {
+        fs::write(entry.path(), "rubbish").unwrap();
+    }
+    assert_eq!(world.run(&[]), [""; 0]);
+    // As an earlier version left it: one file.
+    fs::remove_dir_all(world.path("cache/stat")).unwrap();
     world.write("cache/stat", "rubbish");
     assert_eq!(world.run(&[]), [""; 0]);
+    assert!(world.path("cache/stat").is_dir());
 }
 
 const TOLD: &str = "[pipeline]\nname = 'told'\n[sources]\nwords = 'words'\n\

@@ -69,29 +69,53 @@ pub fn signal(name: &str, process: u32) {
 }
 
 #[test]
-fn a_signal_stops_the_run_and_its_child_with_128_plus_its_number() {
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
+fn a_signal_stops_the_run_and_its_child_with_75() {
+    for name in ["INT", "TERM"] {
         let (world, child) = slow();
         signal(name, child.id());
         let ended: Ended = child.wait_with_output().unwrap().into();
-        assert_eq!(ended.code, code, "{}", ended.stderr);
+        assert_eq!(ended.code, 75, "{}", ended.stderr);
+        assert!(ended.stderr.contains("hint: what has ended is kept: run again to go on"), "{}", ended.stderr);
         assert!(is_empty(&world.path("cache/scratch/bad/out")));
         assert_eq!(world.states(&[]), ["good fresh", "bad never_run", "after blocked"]);
     }
 }
 
 #[test]
+fn a_second_signal_kills_a_child_that_does_not_stop() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let (world, child) = slow();
+        let stage = only_child(child.id());
+        // It cannot hear that it is asked to stop.
+        signal("STOP", stage);
+        signal(name, child.id());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        signal(name, child.id());
+        let ended: Ended = child.wait_with_output().unwrap().into();
+        assert_eq!(ended.code, code, "{}", ended.stderr);
+        wait_until("it is gone", || is_gone(stage));
+        assert_eq!(world.states(&[])[0], "good fresh");
+    }
+}
+
+/// The one process that another has started.
+fn only_child(process: u32) -> u32 {
+    let told = Command::new("pgrep").args(["-P", &process.to_string()]).output().unwrap().stdout;
+    String::from_utf8(told).unwrap().trim().parse().expect("the stage runs in a child process")
+}
+
+fn is_gone(process: u32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    state.is_empty() || state.contains(") Z ")
+}
+
+#[test]
 fn after_a_kill_the_lock_is_free_the_child_is_gone_and_finished_stages_stay() {
     let (world, mut child) = slow();
-    let group = Command::new("pgrep").args(["-P", &child.id().to_string()]).output().unwrap().stdout;
-    let stage = String::from_utf8(group).unwrap().trim().to_owned();
-    assert!(!stage.is_empty(), "the stage runs in a child process");
+    let stage = only_child(child.id());
     signal("KILL", child.id());
     child.wait().unwrap();
-    wait_until("the orphan ends itself", || {
-        let state = std::fs::read_to_string(format!("/proc/{stage}/stat")).unwrap_or_default();
-        state.is_empty() || state.contains(") Z ")
-    });
+    wait_until("the orphan ends itself", || is_gone(stage));
     assert_eq!(world.states(&[])[0], "good fresh");
     world.edit("kind = 'slow'", "kind = 'copy'");
     assert_eq!(world.run(&[]), ["bad", "after"]);

@@ -11,6 +11,7 @@ mod keys;
 mod luck;
 mod matrix;
 mod openings;
+mod parallel;
 mod predict;
 mod resume;
 mod schema;
