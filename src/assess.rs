@@ -6,9 +6,11 @@ use crate::cache::objects::Presence;
 use crate::cache::records::{Outputs, Record};
 use crate::cache::scan::Snapshot;
 use crate::error::{Error, Result};
+use crate::frozen;
 use crate::graph::{Origin, SourceId, StageId};
 use crate::pipeline::Location;
 use crate::project::Project;
+use crate::reasons::{self, Reason};
 use crate::recipe::{Key, Recipe};
 use crate::sources;
 use plantpipe_stage::format::{Ancestor, Edge, Lineage};
@@ -34,6 +36,8 @@ pub enum State {
     Interrupted,
     /// As stale or never run, and the last try failed.
     Failed,
+    /// Not to be run: its last result is used.
+    Frozen,
 }
 
 impl State {
@@ -46,6 +50,7 @@ impl State {
             Self::Blocked => "blocked",
             Self::Interrupted => "interrupted",
             Self::Failed => "failed",
+            Self::Frozen => "frozen",
         }
     }
 }
@@ -55,6 +60,8 @@ impl State {
 pub struct Assessment {
     pub state: State,
     pub reasons: Vec<String>,
+    /// What differs from the last run, where that is why.
+    pub changes: Vec<Reason>,
     /// None when blocked.
     pub ready: Option<Ready>,
     /// Its outputs, when fresh.
@@ -93,13 +100,27 @@ pub fn assess_all(project: &mut Project, ids: &[StageId]) -> Result<Vec<(StageId
 
 /// Assesses one stage, given what is known upstream.
 pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Assessment> {
+    if project.graph.stage(id).conduct.is_frozen() {
+        return frozen::assess(project, id, known);
+    }
     if let Some(reason) = blocker(project, id, known) {
-        return Ok(Assessment { state: State::Blocked, reasons: vec![reason], ready: None, outputs: None });
+        return Ok(Assessment {
+            state: State::Blocked,
+            reasons: vec![reason],
+            changes: Vec::new(),
+            ready: None,
+            outputs: None,
+        });
     }
     let ready = prepare(project, id, known)?;
-    let (state, reasons) = judge(project, id, &ready)?;
+    let (state, reasons, changes) = judge(project, id, &ready)?;
     let outputs = (state == State::Fresh).then(|| ready.record.as_ref().expect("fresh is recorded").outputs.clone());
-    Ok(Assessment { state, reasons, ready: Some(ready), outputs })
+    Ok(Assessment { state, reasons, changes, ready: Some(ready), outputs })
+}
+
+/// What a run of it would be now; none where that isn't known.
+pub fn would_be(project: &mut Project, id: StageId, known: &Known) -> Result<Option<Ready>> {
+    if blocker(project, id, known).is_some() { Ok(None) } else { prepare(project, id, known).map(Some) }
 }
 
 /// What keeps the key from being known.
@@ -155,10 +176,7 @@ fn outside(project: &Project, name: &str, path: &Path) -> Result<PathBuf> {
 fn prepare(project: &mut Project, id: StageId, known: &Known) -> Result<Ready> {
     let stage = project.graph.stage(id);
     let kind = stage.kind;
-    let mut recipe = Recipe::of_kind(kind);
-    recipe.params = stage.params.clone();
-    recipe.seed = kind.uses.seed.then_some(stage.seed);
-    recipe.device = kind.uses.device.then(|| project.device.class().to_owned());
+    let mut recipe = Recipe::declared(stage, &project.device);
     let specs: Vec<(String, Reads)> = stage.inputs.iter().map(|input| (input.name.clone(), input.reads)).collect();
     let origins = project.graph.origins(id).to_vec();
     let mut inputs = BTreeMap::new();
@@ -187,27 +205,38 @@ fn prepare(project: &mut Project, id: StageId, known: &Known) -> Result<Ready> {
     Ok(Ready { key, recipe, inputs, lineage, watched, record })
 }
 
-fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Vec<String>)> {
+/// What is not as it was among the outputs of a record.
+pub fn damage(project: &mut Project, record: &Record) -> Result<Option<String>> {
+    for (name, digest) in &record.outputs {
+        let what = match project.cache.presence(*digest)? {
+            Presence::Intact => continue,
+            Presence::Gone => "is gone from the cache".to_owned(),
+            Presence::Altered(file) if file.is_empty() => "was altered in the cache".to_owned(),
+            Presence::Altered(file) => format!("was altered in the cache: {file}"),
+        };
+        return Ok(Some(format!("output `{name}` {what}")));
+    }
+    Ok(None)
+}
+
+fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Vec<String>, Vec<Reason>)> {
     if let Some(record) = &ready.record {
-        for (name, digest) in &record.outputs {
-            let what = match project.cache.presence(*digest)? {
-                Presence::Intact => continue,
-                Presence::Gone => "is gone from the cache".to_owned(),
-                Presence::Altered(file) if file.is_empty() => "was altered in the cache".to_owned(),
-                Presence::Altered(file) => format!("was altered in the cache: {file}"),
-            };
-            return Ok((State::Missing, vec![format!("output `{name}` {what}")]));
-        }
-        return Ok((State::Fresh, Vec::new()));
+        return Ok(match damage(project, record)? {
+            Some(reason) => (State::Missing, vec![reason], Vec::new()),
+            None => (State::Fresh, Vec::new(), Vec::new()),
+        });
     }
     let stage = project.graph.stage(id);
+    let kind = stage.kind;
     let last = project.cache.last(project.profile(), &stage.name.value);
     let before = last.done.and_then(|key| project.cache.record(key));
-    let (mut state, mut reasons) = match before {
-        None => (State::NeverRun, vec!["never run".to_owned()]),
-        Some(before) => (State::Stale, ready.recipe.reasons_since(&before.recipe)),
-    };
-    if let Some(progress) = resume(stage.kind, ready).and_then(|resume| project.cache.waiting(resume, ready.key)) {
+    let (mut state, mut reasons, mut changes) = (State::NeverRun, vec!["never run".to_owned()], Vec::new());
+    if let Some(before) = before {
+        state = State::Stale;
+        changes = reasons::since(project, id, ready, &before.recipe);
+        reasons = changes.iter().map(ToString::to_string).collect();
+    }
+    if let Some(progress) = resume(kind, ready).and_then(|resume| project.cache.waiting(resume, ready.key)) {
         if state == State::NeverRun {
             reasons.clear();
         }
@@ -220,7 +249,7 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
         state = State::Failed;
         reasons.push(format!("the last try failed: {message}"));
     }
-    Ok((state, reasons))
+    Ok((state, reasons, changes))
 }
 
 /// What a stage's checkpoint is kept under; none for a kind that keeps none.
@@ -277,7 +306,7 @@ fn ancestor(project: &Project, id: StageId, known: &Known) -> Ancestor {
         }
     };
     let inputs = stage.inputs.iter().zip(project.graph.origins(id));
-    Ancestor {
+    let ancestor = Ancestor {
         name: stage.name.value.clone(),
         group: stage.group().map(str::to_owned),
         kind: Some(stage.kind.name.to_owned()),
@@ -290,5 +319,6 @@ fn ancestor(project: &Project, id: StageId, known: &Known) -> Ancestor {
             .unwrap_or_default(),
         device: stage.kind.uses.device.then(|| project.device.class().to_owned()),
         crates: Recipe::of_kind(stage.kind).crates,
-    }
+    };
+    if stage.conduct.is_frozen() { frozen::describe(project, id, ancestor) } else { ancestor }
 }

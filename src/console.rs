@@ -91,7 +91,10 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
             hide(bar);
         }
         Event::StageFresh { stage } if verbose => line(DIM, "fresh", stage, ""),
-        Event::StageFresh { .. } => {}
+        Event::StageFrozen { stage, reasons } if verbose || !reasons.is_empty() => {
+            line(DIM, "frozen", stage, &reasons.join("; "));
+        }
+        Event::StageFresh { .. } | Event::StageFrozen { .. } => {}
         Event::StageStarted { stage, reasons, .. } => {
             let few = if verbose { reasons.len() } else { 2 };
             let mut why = reasons.iter().take(few).cloned().collect::<Vec<_>>().join("; ");
@@ -109,6 +112,11 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
         Event::StageDone { stage, seconds, same_bytes } => {
             let same = if *same_bytes { ", the same bytes as before" } else { "" };
             line(GREEN, "done", stage, &format!("{}{same}", duration(*seconds)));
+            hide(bar);
+        }
+        Event::StageRetried { stage, failed, of, message, seconds } => {
+            let took = duration(*seconds);
+            line(RED, "again", stage, &format!("{message} ({took}); retry {failed} of {of}"));
             hide(bar);
         }
         Event::StageFailed { stage, seconds, .. } => {

@@ -21,7 +21,6 @@ pub enum Error {
     #[error("{message}")]
     Failed { message: String, hint: Option<String> },
     /// Something is another than what is recorded: than the lock file says, or than its own record.
-    #[expect(dead_code, reason = "`run --locked` and `verify` are to come")]
     #[error("{message}")]
     Differs { message: String, hint: Option<String> },
     /// Another run holds the cache.

@@ -32,6 +32,11 @@ pub enum Event {
     StageFresh {
         stage: String,
     },
+    /// Not run, whatever it would be by now: its last result is used. `reasons`: what would be different.
+    StageFrozen {
+        stage: String,
+        reasons: Vec<String>,
+    },
     StageStarted {
         stage: String,
         kind: String,
@@ -53,6 +58,14 @@ pub enum Event {
         stage: String,
         seconds: f64,
         same_bytes: bool,
+    },
+    /// A try has failed, and another follows: so many have, of so many that may.
+    StageRetried {
+        stage: String,
+        failed: usize,
+        of: usize,
+        message: String,
+        seconds: f64,
     },
     StageFailed {
         stage: String,

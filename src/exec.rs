@@ -1,6 +1,6 @@
 //! The other side of the executor: [`exec`] runs one action in this process and writes its report last.
 
-use crate::cache::write_whole;
+use crate::cache::write_quickly;
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Context, Outcome, Report};
@@ -58,7 +58,7 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         items: context.into_items(),
         peak_memory: peak_memory(),
     };
-    write_whole(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
+    write_quickly(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
 }
 
 /// The most resident memory this process ever had, bytes.

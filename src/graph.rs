@@ -66,6 +66,7 @@ impl Graph {
         refuse_cycle(&pipeline, &origins, &edges)?;
         let mut graph = Self { pipeline, order: Vec::new(), origins, edges };
         graph.order = graph.sorted();
+        graph.cut_at_frozen();
         Ok(graph)
     }
 
@@ -85,7 +86,7 @@ impl Graph {
         &self.origins[id.0]
     }
 
-    /// The stages whose outputs a stage reads.
+    /// The stages whose outputs a stage reads; none of one that is frozen, which reads nothing.
     pub fn needs(&self, id: StageId) -> BTreeSet<StageId> {
         self.edges.neighbors_directed(NodeIndex::new(id.0), petgraph::Incoming).map(|node| self.edges[node]).collect()
     }
@@ -101,6 +102,27 @@ impl Graph {
             }
         }
         self.order.iter().copied().filter(|id| wanted.contains(id)).collect()
+    }
+
+    /// A stage and all that needs it, directly or not, in order.
+    pub fn with_descendants(&self, ids: &[StageId]) -> Vec<StageId> {
+        let mut wanted = BTreeSet::new();
+        for id in ids {
+            let mut walk = Dfs::new(&self.edges, NodeIndex::new(id.0));
+            while let Some(node) = walk.next(&self.edges) {
+                wanted.insert(self.edges[node]);
+            }
+        }
+        self.order.iter().copied().filter(|id| wanted.contains(id)).collect()
+    }
+
+    /// What lies upstream of a frozen stage is not needed for it.
+    fn cut_at_frozen(&mut self) {
+        let stages = &self.pipeline.stages;
+        self.edges.retain_edges(|edges, edge| {
+            let (_, to) = edges.edge_endpoints(edge).expect("an edge has ends");
+            !stages[to.index()].conduct.is_frozen()
+        });
     }
 
     /// `small`, `dataset.masks`, or a source's name.

@@ -1,14 +1,14 @@
 //! What a per-item stage need not do again: [`earlier`] finds the items that an earlier run has left, and [`check`] holds
 //! what a run recorded against what it wrote.
 
-use crate::cache::digest::Manifest;
+use crate::cache::digest::{FileEntry, Manifest};
 use crate::cache::records::Record;
 use crate::cache::scan::Snapshot;
 use crate::error::{Error, Result};
 use crate::graph::StageId;
 use crate::project::Project;
 use crate::{assess::Ready, recipe::Key};
-use plantpipe_stage::{Item, Kind, Previous, PreviousItem};
+use plantpipe_stage::{Item, Kind, KnownFile, Previous, PreviousItem};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -20,21 +20,22 @@ pub struct Earlier {
 
 /// The family of a per-item stage's recipe; none for another stage.
 pub fn family(kind: &Kind, ready: &Ready) -> Option<Key> {
-    Some(ready.recipe.family(kind.uses.items?))
+    (!kind.uses.items.is_empty()).then(|| ready.recipe.family(kind.uses.items))
 }
 
 /// The items of an earlier run whose recipe differs from this one in its items only: the same recipe's, whose output was
 /// damaged, the stage's last, or the last of all. Items whose bytes are not as recorded are not among them.
 pub fn earlier(project: &mut Project, id: StageId, ready: &Ready) -> Result<Option<Earlier>> {
     let stage = project.graph.stage(id);
-    let (Some(items), Some(family)) = (stage.kind.uses.items, family(stage.kind, ready)) else { return Ok(None) };
+    let items = stage.kind.uses.items;
+    let Some(family) = family(stage.kind, ready) else { return Ok(None) };
     let output = stage.outputs[0].name.clone();
     let last = project.cache.last(project.profile(), &stage.name.value).done;
     let candidates =
         [ready.record.clone(), last.and_then(|key| project.cache.record(key)), project.cache.family(family)];
     for record in candidates.into_iter().flatten().filter(|record| record.recipe.family(items) == family) {
         if let Some(mut found) = intact(project, &record, &output)? {
-            found.previous.files = files(ready, items);
+            found.previous.files = items.iter().map(|input| ((*input).to_owned(), files(ready, input))).collect();
             return Ok(Some(found));
         }
     }
@@ -64,12 +65,13 @@ fn intact(project: &mut Project, record: &Record, output: &str) -> Result<Option
     Ok((!previous.items.is_empty()).then_some(Earlier { previous, snapshot }))
 }
 
-/// The files of the item-wise input with their digests.
-fn files(ready: &Ready, items: &str) -> BTreeMap<String, String> {
-    let paths: Vec<&Path> = ready.inputs[items].iter().map(|artifact| artifact.path.as_path()).collect();
+/// The files of an item-wise input.
+fn files(ready: &Ready, input: &str) -> BTreeMap<String, KnownFile> {
+    let paths: Vec<&Path> = ready.inputs[input].iter().map(|artifact| artifact.path.as_path()).collect();
     let snapshots = ready.watched.iter().filter(|(path, _)| paths.contains(&path.as_path()));
     let entries = snapshots.flat_map(|(_, snapshot)| snapshot.manifest.files());
-    entries.map(|(name, entry)| (name.to_owned(), entry.digest.to_string())).collect()
+    let known = |entry: &FileEntry| KnownFile { digest: entry.digest.to_string(), size: entry.size };
+    entries.map(|(name, entry)| (name.to_owned(), known(entry))).collect()
 }
 
 /// Whether every item that a run recorded is among the files that it wrote.

@@ -10,8 +10,10 @@
 mod assess;
 mod cache;
 mod cli;
+mod conduct;
 mod console;
 mod device;
+mod diff;
 mod document;
 #[cfg(feature = "download")]
 mod download;
@@ -19,20 +21,26 @@ mod error;
 mod event;
 mod exec;
 mod executor;
+mod frozen;
+mod gc;
 mod graph;
 mod interrupt;
 mod items;
 mod lock;
+mod locked;
 mod matrix;
 mod params;
 mod pipeline;
 mod project;
 mod publish;
+mod reasons;
 mod recipe;
 pub mod registry;
 mod run_record;
+mod runs;
 mod scheduler;
 mod sources;
 mod text;
+mod verify;
 
 pub use cli::main;

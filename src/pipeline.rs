@@ -1,5 +1,6 @@
 //! Text -> [`Pipeline`]: sources and stages with every name at its place, profile and `--set` merged in; pure.
 
+use crate::conduct::Conduct;
 use crate::document::{self, Entry, Node, Table, Value};
 use crate::matrix::{self, Declared, Instance};
 use crate::params::{self, Params};
@@ -58,6 +59,7 @@ pub struct Stage {
     pub params: Params,
     /// Its own seed, or the pipeline's.
     pub seed: u64,
+    pub conduct: Conduct,
 }
 
 impl Stage {
@@ -238,6 +240,7 @@ fn stage(
     let kind = registry
         .kind(&kind.value)
         .ok_or_else(|| Diagnostic::unknown(&kind.span, "kind", &kind.value, registry.kinds().map(|kind| kind.name)))?;
+    let conduct = Conduct::take(&mut table)?;
     let mut inputs = inputs(take_table(&mut table, "inputs")?, kind, &name)?;
     if kind.inputs.iter().any(InputSpec::is_any) {
         inputs.extend(files(&table, sources, folders)?);
@@ -252,7 +255,7 @@ fn stage(
     };
     let params = params::check(kind.params, &table.entries, &name.span, kind.name)?;
     let outputs = outputs(kind, &table)?;
-    Ok(Stage { name, instance, kind, inputs, outputs, params, seed })
+    Ok(Stage { name, instance, kind, inputs, outputs, params, seed, conduct })
 }
 
 /// The outputs that the kind gives, or, where it leaves them to the stage, those of `outputs = { name = "format" }`.

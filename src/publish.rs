@@ -1,8 +1,9 @@
 //! What people read: [`publish`] copies a published output to `reports/<pipeline>/`, with `run.md` beside it.
 
+use crate::cache;
 use crate::cache::digest::{Digest, Manifest};
 use crate::cache::openings::Openings;
-use crate::cache::{self, records::pretty};
+use crate::cache::seal;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::project::Project;
@@ -59,8 +60,7 @@ fn copy(project: &mut Project, digest: Digest, folder: &Path, tell: &mut dyn FnM
         hint: Some("run again".to_owned()),
     })?;
     let memory = project.cache.root.join("published").join(format!("{}.json", project.graph.pipeline.name));
-    let before: Manifest =
-        fs::read(&memory).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let before: Manifest = fs::read(&memory).ok().and_then(|bytes| seal::open(&bytes)).unwrap_or_default();
     cache::make(folder)?;
     let there = project.cache.scanner.scan(folder)?.manifest;
     let object = project.cache.object(digest);
@@ -84,7 +84,7 @@ fn copy(project: &mut Project, digest: Digest, folder: &Path, tell: &mut dyn FnM
         written = true;
     }
     if before != *manifest {
-        cache::write_whole(&memory, &pretty(&*manifest))?;
+        cache::write_whole(&memory, &seal::seal(&*manifest))?;
     }
     project.cache.scanner.forget(folder);
     Ok(written)

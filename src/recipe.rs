@@ -1,17 +1,19 @@
 //! What a stage run *is*: [`Recipe`], whose digest is its [`Key`]; and why a stage is stale: the difference of two.
 
 use crate::cache::digest::Digest;
+use crate::device::Device;
 use crate::params::Params;
+use crate::pipeline::Stage;
+use crate::reasons::{Change, InputChange, Reason};
 use plantpipe_stage::Kind;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A recipe's digest.
 pub type Key = Digest;
 
 /// Version of the recipe's form: another version's results are not this one's.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 /// Everything that a result depends on, and nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,15 +51,26 @@ impl Recipe {
         }
     }
 
+    /// What the pipeline file and the device give: all but what the inputs hold.
+    pub fn declared(stage: &Stage, device: &Device) -> Self {
+        let uses = stage.kind.uses;
+        Self {
+            params: stage.params.clone(),
+            seed: uses.seed.then_some(stage.seed),
+            device: uses.device.then(|| device.class().to_owned()),
+            ..Self::of_kind(stage.kind)
+        }
+    }
+
     pub fn key(&self) -> Key {
         Digest::of_json("plantpipe 2026 recipe", self)
     }
 
-    /// What stays the same from one run of a per-item stage to the next: the recipe without the input that it works
+    /// What stays the same from one run of a per-item stage to the next: the recipe without the inputs that it works
     /// through item by item.
-    pub fn family(&self, items: &str) -> Key {
+    pub fn family(&self, items: &[&str]) -> Key {
         let mut recipe = self.clone();
-        recipe.inputs.remove(items);
+        recipe.inputs.retain(|name, _| !items.contains(&name.as_str()));
         Digest::of_json("plantpipe 2026 family", &recipe)
     }
 
@@ -68,60 +81,52 @@ impl Recipe {
         Digest::of_json("plantpipe 2026 resume", &recipe)
     }
 
-    /// What differs from an earlier recipe, as sentences: `lr: 0.001 -> 0.0003`.
-    pub fn reasons_since(&self, before: &Self) -> Vec<String> {
+    /// What differs from an earlier recipe.
+    pub fn reasons_since(&self, before: &Self) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if self.schema != before.schema {
-            reasons.push("another version of plantpipe's recipes".to_owned());
+            reasons.push(Reason::Schema);
         }
         if self.kind != before.kind {
-            reasons.push(format!("kind: {} -> {}", before.kind, self.kind));
+            reasons.push(Reason::Kind { before: before.kind.clone(), after: self.kind.clone() });
         }
         for (name, old, new) in differences(&before.params, &self.params) {
-            reasons.push(change(name, old, new));
+            reasons.push(Reason::Param { name: name.to_owned(), before: old.cloned(), after: new.cloned() });
         }
         for (name, old, new) in differences(&before.inputs, &self.inputs) {
-            reasons.push(match (old, new) {
-                (None, _) => format!("input `{name}` is new"),
-                (_, None) => format!("input `{name}` is gone"),
+            let change = match (old, new) {
+                (None, _) => InputChange::New,
+                (_, None) => InputChange::Gone,
                 (Some(old), Some(new)) if old.len() != new.len() => {
-                    format!("input `{name}` has {} artifacts, it had {}", new.len(), old.len())
+                    InputChange::Artifacts { before: old.len(), after: new.len() }
                 }
-                _ => format!("input `{name}` changed"),
-            });
+                _ => InputChange::Changed { artifacts: Vec::new() },
+            };
+            reasons.push(Reason::Input { name: name.to_owned(), change });
         }
         for (file, old, new) in differences(&before.code, &self.code) {
-            let verb = if old.is_none() {
-                "new"
-            } else if new.is_none() {
-                "gone"
-            } else {
-                "changed"
+            let change = match (old, new) {
+                (None, _) => Change::New,
+                (_, None) => Change::Gone,
+                _ => Change::Changed,
             };
-            reasons.push(format!("{}'s own code: {file} {verb}", self.kind));
+            reasons.push(Reason::Code { kind: self.kind.clone(), file: file.to_owned(), change });
         }
         for (name, old, new) in differences(&before.crates, &self.crates) {
-            let version = |version: Option<&String>| version.map_or("none", String::as_str).to_owned();
-            reasons.push(format!("crate {name}: {} -> {}", version(old), version(new)));
+            reasons.push(Reason::Crate { name: name.to_owned(), before: old.cloned(), after: new.cloned() });
         }
         if self.seed != before.seed {
-            reasons.push(change("seed", before.seed.map(Value::from).as_ref(), self.seed.map(Value::from).as_ref()));
+            reasons.push(Reason::Seed { before: before.seed, after: self.seed });
         }
         if self.device != before.device {
-            let word = |device: &Option<String>| device.as_deref().unwrap_or("none").to_owned();
-            reasons.push(format!("device: {} -> {}", word(&before.device), word(&self.device)));
+            reasons.push(Reason::Device { before: before.device.clone(), after: self.device.clone() });
         }
         // The lineage repeats what the inputs' own stages say; it's a reason of its own only when nothing else is.
         if self.lineage != before.lineage && reasons.is_empty() {
-            reasons.push("the pipeline upstream was declared differently, though its results are the same".to_owned());
+            reasons.push(Reason::Lineage);
         }
         reasons
     }
-}
-
-fn change(name: &str, old: Option<&Value>, new: Option<&Value>) -> String {
-    let word = |value: Option<&Value>| value.map_or_else(|| "not there".to_owned(), ToString::to_string);
-    format!("{name}: {} -> {}", word(old), word(new))
 }
 
 /// The keys whose values differ, in order.
@@ -183,7 +188,7 @@ mod tests {
             (&|r| params(r, "ema", json!(true)), "ema: not there -> true"),
             (&|r| r.inputs.get_mut("shards").unwrap()[0] = blake3::hash(b"y").into(), "input `shards` changed"),
             (&|r| r.inputs.clear(), "input `shards` is gone"),
-            (&|r| r.code.clear(), "train's own code: learn/train.rs gone"),
+            (&|r| r.code.clear(), "train's own code: learn/train.rs is gone"),
             (&|r| *r.crates.get_mut("burn").unwrap() = "0.23.0".into(), "crate burn: 0.22.1 -> 0.23.0"),
             (&|r| r.seed = Some(43), "seed: 42 -> 43"),
             (&|r| r.device = Some("cuda".into()), "device: cpu -> cuda"),
@@ -191,7 +196,8 @@ mod tests {
         for (edit, reason) in cases {
             let mut after = recipe();
             edit(&mut after);
-            assert_eq!(after.reasons_since(&before), [reason]);
+            let reasons: Vec<String> = after.reasons_since(&before).iter().map(ToString::to_string).collect();
+            assert_eq!(reasons, [reason]);
             assert_ne!(after.key(), before.key(), "{reason}");
         }
         assert!(before.reasons_since(&before).is_empty());

@@ -1,8 +1,9 @@
 //! When and where a run happened: [`RunRecord`], kept under `cache/runs/` and told in `run.md`; never digested.
 
-use crate::assess::Assessment;
+use crate::assess::{Assessment, State};
 use crate::cache::openings::{Opened, Openings};
-use crate::cache::{Cache, records::pretty, write_whole};
+use crate::cache::records::{Outputs, pretty};
+use crate::cache::{Cache, write_whole};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::recipe::Key;
@@ -47,8 +48,13 @@ pub struct StageRun {
     pub fate: Fate,
     /// Under which its recipe and its outputs are recorded; none where nothing came of it.
     pub key: Option<Key>,
+    /// As they were then: a later run of the same recipe may have given others.
+    pub outputs: Outputs,
     /// How long it took, then or when it was recorded.
     pub seconds: f64,
+    /// How many tries of it failed before the one that counts.
+    #[serde(default)]
+    pub failed_tries: usize,
 }
 
 /// What became of a stage in a run.
@@ -58,6 +64,8 @@ pub enum Fate {
     Ran,
     /// Left alone: recorded before.
     Fresh,
+    /// Left alone, whatever it would be by now: its last result was used.
+    Frozen,
     Failed,
     /// Not begun: something that it needs failed.
     Skipped,
@@ -65,27 +73,47 @@ pub enum Fate {
     Stopped,
 }
 
+impl Fate {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Fresh => "fresh",
+            Self::Frozen => "frozen",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 impl StageRun {
-    pub fn ran(stage: &str, key: Key, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), fate: Fate::Ran, key: Some(key), seconds }
+    fn of(stage: &str, fate: Fate, key: Option<Key>, outputs: Outputs, seconds: f64) -> Self {
+        Self { stage: stage.to_owned(), fate, key, outputs, seconds, failed_tries: 0 }
     }
 
+    pub fn ran(stage: &str, key: Key, outputs: Outputs, seconds: f64) -> Self {
+        Self::of(stage, Fate::Ran, Some(key), outputs, seconds)
+    }
+
+    /// Fresh or frozen: left alone.
     pub fn fresh(stage: &str, assessment: &Assessment) -> Self {
         let ready = assessment.ready.as_ref();
+        let outputs = assessment.outputs.clone().unwrap_or_default();
         let seconds = ready.and_then(|ready| ready.record.as_ref()).map_or(0.0, |record| record.seconds);
-        Self { stage: stage.to_owned(), fate: Fate::Fresh, key: ready.map(|ready| ready.key), seconds }
+        let fate = if assessment.state == State::Frozen { Fate::Frozen } else { Fate::Fresh };
+        Self::of(stage, fate, ready.map(|ready| ready.key), outputs, seconds)
     }
 
     pub fn failed(stage: &str, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), fate: Fate::Failed, key: None, seconds }
+        Self::of(stage, Fate::Failed, None, Outputs::new(), seconds)
     }
 
     pub fn skipped(stage: &str) -> Self {
-        Self { stage: stage.to_owned(), fate: Fate::Skipped, key: None, seconds: 0.0 }
+        Self::of(stage, Fate::Skipped, None, Outputs::new(), 0.0)
     }
 
     pub fn stopped(stage: &str, seconds: f64) -> Self {
-        Self { stage: stage.to_owned(), fate: Fate::Stopped, key: None, seconds }
+        Self::of(stage, Fate::Stopped, None, Outputs::new(), seconds)
     }
 }
 
@@ -144,6 +172,7 @@ impl RunRecord {
             let how = match stage.fate {
                 Fate::Ran => "ran",
                 Fate::Fresh => "taken from the cache",
+                Fate::Frozen => "frozen, taken from the cache",
                 Fate::Failed => "failed",
                 Fate::Skipped => "skipped",
                 Fate::Stopped => "stopped",

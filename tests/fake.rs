@@ -13,7 +13,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
-            &[&COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &SCORE, &MEET, &COUNT],
+            &[
+                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &LOOK, &ROWS,
+                &SCORE, &MEET, &STUMBLE, &COUNT,
+            ],
             plantpipe_command::KINDS,
         ],
         ask: Some(&ASK),
@@ -79,7 +82,7 @@ const EACH: Kind = Kind {
         ParamSpec { name: "note", doc: "a word added to each", ty: ParamType::Text, default: Some("\"\"") },
         ParamSpec { name: "lie", doc: "record what is not so", ty: ParamType::Bool, default: Some("false") },
     ],
-    uses: Uses { items: Some("from"), ..Uses::NOTHING },
+    uses: Uses { items: &["from"], ..Uses::NOTHING },
     run: each,
     ..BASE
 };
@@ -98,7 +101,7 @@ fn each(ctx: &Context) -> Result<()> {
     for path in files(root)? {
         let id = path.file_name().expect("a name").to_string_lossy().into_owned();
         let out = folder.join(&id);
-        if ctx.known_digest("from", &path).is_some_and(|digest| ctx.reuse(&id, digest, &out)) {
+        if ctx.known("from", &path).is_some_and(|known| ctx.reuse(&id, &known.digest, &out)) {
             continue;
         }
         ctx.note(format!("made {id}"));
@@ -184,6 +187,67 @@ fn count(ctx: &Context) -> Result<()> {
     }
     write(ctx, &format!("{}{counted}", read(&ctx.input("from").path)?))
 }
+/// Joins each file of one input with the file of that name in the other: an item is a pair, and both inputs count.
+const PAIRS: Kind = Kind {
+    name: "pairs",
+    doc: "joins files of one name",
+    inputs: &[
+        FROM,
+        InputSpec { name: "with", doc: "what to join", format: "text", arity: Arity::One, reads: Reads::All },
+    ],
+    uses: Uses { items: &["from", "with"], ..Uses::NOTHING },
+    run: pairs,
+    ..BASE
+};
+
+fn pairs(ctx: &Context) -> Result<()> {
+    let folder = ctx.output("text")?;
+    let digest = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    for first in files(&ctx.input("from").path)? {
+        let id = first.file_name().expect("a name").to_string_lossy().into_owned();
+        let second = ctx.input("with").path.join(&id);
+        let out = folder.join(&id);
+        let known = ctx.known("from", &first).zip(ctx.known("with", &second));
+        let known = known.map(|(first, second)| format!("{} {}", first.digest, second.digest));
+        if known.is_some_and(|input| ctx.reuse(&id, &input, &out)) {
+            continue;
+        }
+        ctx.note(format!("made {id}"));
+        let text = |path: &Path| std::fs::read_to_string(path).io("read", path);
+        let (first, second) = (text(&first)?, text(&second)?);
+        let input = format!("{} {}", digest(&first), digest(&second));
+        let both = first + &second;
+        std::fs::write(&out, &both).io("write", &out)?;
+        ctx.record(Item { id, input, output: digest(&both) });
+    }
+    Ok(())
+}
+
+/// Reads photographs.
+const LOOK: Kind = Kind {
+    name: "look",
+    doc: "counts photographs",
+    inputs: &[InputSpec { name: "photos", reads: Reads::Images, ..FROM }],
+    run: |ctx| {
+        let names = files(&ctx.input("photos").path)?;
+        write(ctx, &names.iter().filter(|path| Reads::is_image(&path.to_string_lossy())).count().to_string())
+    },
+    ..BASE
+};
+
+/// Reads tables.
+const ROWS: Kind = Kind {
+    name: "rows",
+    doc: "copies tables",
+    inputs: &[InputSpec { name: "photos", reads: Reads::Tables, ..FROM }],
+    run: |ctx| {
+        let tables = files(&ctx.input("photos").path)?.into_iter();
+        let tables = tables.filter(|path| Reads::is_table(&path.to_string_lossy()));
+        let texts = tables.map(|path| std::fs::read_to_string(&path).io("read", path)).collect::<Result<String>>()?;
+        write(ctx, &texts)
+    },
+    ..BASE
+};
 
 const FAIL: Kind = Kind {
     name: "fail",
@@ -240,6 +304,32 @@ struct MeetParams {
     others: Vec<String>,
 }
 
+/// Fails as often as `times` says, and then copies: each try leaves a line in the file `tries`.
+const STUMBLE: Kind = Kind {
+    name: "stumble",
+    doc: "fails some times",
+    params: &[ParamSpec {
+        name: "times",
+        doc: "how often",
+        ty: ParamType::Int { min: 0, max: i64::MAX },
+        default: Some("1"),
+    }],
+    run: |ctx| {
+        let tries = std::fs::read_to_string("tries").unwrap_or_default();
+        std::fs::write("tries", format!("{tries}.\n")).io("write", "tries")?;
+        if tries.lines().count() < ctx.params::<StumbleParams>()?.times {
+            return Err(Error::new("it stumbled"));
+        }
+        write(ctx, &read(&ctx.input("from").path)?)
+    },
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct StumbleParams {
+    times: usize,
+}
+
 /// Changes its own input while it runs, as a careless user would.
 const MEDDLE: Kind = Kind {
     name: "meddle",
@@ -291,7 +381,7 @@ const SIGN: Kind = Kind {
     ..BASE
 };
 
-/// A report of sorts: published, and aware of what lies upstream.
+/// A report of sorts: published, aware of what lies upstream, with the pictures of its input.
 const TELL: Kind = Kind {
     name: "tell",
     doc: "tells what lies upstream",
@@ -300,7 +390,14 @@ const TELL: Kind = Kind {
         let names: Vec<&str> =
             ctx.lineage().into_iter().flat_map(|lineage| &lineage.ancestors).map(|a| a.name.as_str()).collect();
         let path = ctx.output("text")?.join("report.md");
-        std::fs::write(&path, names.join(" ")).io("write", path)
+        std::fs::write(&path, names.join(" ")).io("write", &path)?;
+        for picture in
+            files(&ctx.input("from").path)?.iter().filter(|file| file.extension().is_some_and(|e| e == "png"))
+        {
+            let copy = path.with_file_name(picture.file_name().expect("a name"));
+            std::fs::copy(picture, &copy).io("write", copy)?;
+        }
+        Ok(())
     },
     ..BASE
 };

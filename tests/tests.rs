@@ -3,6 +3,7 @@
 mod engine;
 #[cfg(all(feature = "data", feature = "learn", feature = "judge"))]
 mod guide;
+mod harm;
 #[cfg(all(feature = "data", feature = "learn", feature = "judge"))]
 mod leaves;
 mod world;

@@ -134,7 +134,6 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// Every file below a folder with its bytes, but for those named.
-#[cfg(all(feature = "data", feature = "learn", feature = "judge"))]
 pub fn tree(folder: &Path, but: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
     let mut files = std::collections::BTreeMap::new();
     let mut folders = vec![folder.to_owned()];

@@ -138,7 +138,7 @@ impl Manifest {
             Reads::Images => 1,
             Reads::Tables => 2,
         };
-        *self.digests[at].get_or_init(|| self.compute(reads))
+        *self.digests[at].get_or_init(|| of_part(self.part(reads)))
     }
 
     /// The files that are read, with their content's digest, or none where only the name counts.
@@ -149,25 +149,26 @@ impl Manifest {
             _ => Some((path, Some(entry.digest))),
         })
     }
+}
 
-    fn compute(&self, reads: Reads) -> Digest {
-        /// Hashing goes faster in large pieces.
-        const PIECE: usize = 64 << 10;
-        let mut hasher = blake3::Hasher::new_derive_key("plantpipe 2026 manifest");
-        let mut bytes = Vec::with_capacity(2 * PIECE);
-        for (path, content) in self.part(reads) {
-            bytes.extend_from_slice(&(path.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(path.as_bytes());
-            bytes.push(u8::from(content.is_some()));
-            bytes.extend_from_slice(content.as_ref().map_or(&[], |digest| &digest.0));
-            if bytes.len() >= PIECE {
-                hasher.update(&bytes);
-                bytes.clear();
-            }
+/// Digest of files with their contents, or none where only the name counts; in the order of their names.
+pub fn of_part<'a>(files: impl Iterator<Item = (&'a str, Option<Digest>)>) -> Digest {
+    /// Hashing goes faster in large pieces.
+    const PIECE: usize = 64 << 10;
+    let mut hasher = blake3::Hasher::new_derive_key("plantpipe 2026 manifest");
+    let mut bytes = Vec::with_capacity(2 * PIECE);
+    for (path, content) in files {
+        bytes.extend_from_slice(&(path.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(path.as_bytes());
+        bytes.push(u8::from(content.is_some()));
+        bytes.extend_from_slice(content.as_ref().map_or(&[], |digest| &digest.0));
+        if bytes.len() >= PIECE {
+            hasher.update(&bytes);
+            bytes.clear();
         }
-        hasher.update(&bytes);
-        hasher.finalize().into()
     }
+    hasher.update(&bytes);
+    hasher.finalize().into()
 }
 
 impl FromIterator<(String, FileEntry)> for Manifest {

@@ -10,6 +10,7 @@
 //! ├── records/<key>.items      what a per-item stage made of each item
 //! ├── families/<family>.json   the last record of recipes that differ in their items only
 //! ├── checkpoints/<resume key>/<key>/ what an unfinished run goes on from
+//! ├── inputs/<digest>          what went in, file by file and row by row, for `why`
 //! ├── stages/<profile>/<stage>.json   what the stage was last time
 //! ├── scratch/                 where a running stage writes
 //! ├── out/<stage>/<output>     current outputs: links into objects/
@@ -19,6 +20,8 @@
 
 pub mod checkpoints;
 pub mod digest;
+pub mod gc;
+pub mod inputs;
 pub mod lock;
 pub mod names;
 pub mod objects;
@@ -26,6 +29,7 @@ pub mod openings;
 pub mod records;
 mod remembered;
 pub mod scan;
+pub mod seal;
 mod walk;
 
 use crate::error::{Error, Result};
@@ -113,8 +117,27 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Writes a file so that at any instant it is the old one or the whole new one.
+/// Writes a file so that at any instant it is the old one or the whole new one, also after a power cut.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, Until::PowerCut)
+}
+
+/// As [`write_whole`], for a file that is checked when it is read, or of no use to another process: after a power cut it
+/// may be damaged or gone.
+pub fn write_quickly(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, Until::Read)
+}
+
+/// How long a file has to be whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// To the next process that reads it.
+    Read,
+    /// And beyond a power cut.
+    PowerCut,
+}
+
+fn write(path: &Path, bytes: &[u8], until: Until) -> Result<()> {
     let folder = path.parent().expect("a file has a folder");
     // A bare name lies in the current folder.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -122,9 +145,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
+        if until == Until::PowerCut {
+            file.as_file().sync_all()?;
+        }
         file.persist(path).map_err(|error| error.error)?;
-        fs::File::open(folder)?.sync_all()
+        if until == Until::PowerCut { fs::File::open(folder)?.sync_all() } else { Ok(()) }
     };
     write().map_err(|error| Error::io("write", path, &error))
 }

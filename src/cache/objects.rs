@@ -42,10 +42,10 @@ impl Cache {
         if fresh.bytes >= WORTH_WAITING || linked.is_some() {
             settle();
         }
-        if let Some((earlier, snapshot)) = linked {
-            self.scanner.linked(earlier, snapshot, folder)?;
-        }
-        let manifest = self.scanner.scan(folder)?.manifest;
+        let manifest = match linked {
+            Some((earlier, before)) => self.scanner.scan_linked(folder, earlier, before)?.manifest,
+            None => self.scanner.scan(folder)?.manifest,
+        };
         let digest = manifest.digest();
         if self.presence(digest)? == Presence::Intact {
             if self.recorded(digest).is_none() {

@@ -2,9 +2,11 @@
 //! stage was the last time it was asked for.
 
 use super::digest::Digest;
-use super::{Cache, write_whole};
+use super::seal::{self, seal};
+use super::{Cache, write_quickly, write_whole};
 use crate::error::Result;
 use crate::recipe::{Key, Recipe};
+use jiff::Timestamp;
 use plantpipe_stage::Item;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -15,6 +17,9 @@ pub type Outputs = BTreeMap<String, Digest>;
 
 /// Version of the record formats; another version's record is a miss.
 pub const SCHEMA: u32 = 2;
+
+/// `@` is in no name, so no profile is called like the base.
+const BASE: &str = "@base";
 
 /// Proof that a recipe ran to its end: written after its outputs are safe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +45,21 @@ pub struct Last {
     pub done: Option<Key>,
     /// The last run, if it failed: its key and what it said.
     pub failed: Option<(Key, String)>,
+    /// When it last ran to its end, rather than being found in the cache.
+    #[serde(default)]
+    pub ran: Option<LastRan>,
+}
+
+/// When and why a stage last ran, for `why`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastRan {
+    pub time: Timestamp,
+    pub key: Key,
+    pub seconds: f64,
+    pub reasons: Vec<String>,
+    /// It gave what it had given the time before.
+    pub same_bytes: bool,
 }
 
 /// Which record of a per-item stage's family is the last.
@@ -56,7 +76,7 @@ impl Cache {
     }
 
     pub fn write_record(&self, record: &Record) -> Result<()> {
-        write_whole(&self.record_path(record.key), &pretty(record))
+        write_whole(&self.record_path(record.key), &seal(record))
     }
 
     /// The items that a recorded run made, sorted by id; none where their file is gone or damaged.
@@ -75,7 +95,7 @@ impl Cache {
             return Ok(None);
         }
         let bytes = postcard::to_stdvec(items).expect("texts become bytes");
-        write_whole(&self.items_path(key), &bytes)?;
+        write_quickly(&self.items_path(key), &bytes)?;
         Ok(Some(blake3::hash(&bytes).into()))
     }
 
@@ -84,7 +104,26 @@ impl Cache {
     }
 
     pub fn write_last(&self, profile: Option<&str>, stage: &str, last: Last) -> Result<()> {
-        write_whole(&self.last_path(profile, stage), &pretty(&Last { schema: SCHEMA, ..last }))
+        write_whole(&self.last_path(profile, stage), &seal(&Last { schema: SCHEMA, ..last }))
+    }
+
+    /// Every profile that ran, with the stages that it had and the last result of each.
+    pub fn results(&self) -> Vec<(Option<String>, String, Key)> {
+        let folder = |path: &Path| -> Vec<PathBuf> {
+            std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+        };
+        let mut results = Vec::new();
+        for profile in folder(&self.root.join("stages")) {
+            let name = profile.file_name().and_then(|name| name.to_str()).filter(|name| *name != BASE);
+            for file in folder(&profile) {
+                let stage = file.file_name().and_then(|name| name.to_str()?.strip_suffix(".json"));
+                let last: Option<Last> = read(&file);
+                if let (Some(stage), Some(key)) = (stage, last.and_then(|last| last.done)) {
+                    results.push((name.map(str::to_owned), stage.to_owned(), key));
+                }
+            }
+        }
+        results
     }
 
     /// The last record of a family of recipes ([`Recipe::family`]).
@@ -94,7 +133,7 @@ impl Cache {
     }
 
     pub fn write_family(&self, family: Key, last: Key) -> Result<()> {
-        write_whole(&self.family_path(family), &pretty(&Family { schema: SCHEMA, last }))
+        write_quickly(&self.family_path(family), &seal(&Family { schema: SCHEMA, last }))
     }
 
     fn family_path(&self, family: Key) -> PathBuf {
@@ -110,13 +149,12 @@ impl Cache {
     }
 
     fn last_path(&self, profile: Option<&str>, stage: &str) -> PathBuf {
-        // `@` is in no name, so no profile is called like the base.
-        self.root.join("stages").join(profile.unwrap_or("@base")).join(format!("{stage}.json"))
+        self.root.join("stages").join(profile.unwrap_or(BASE)).join(format!("{stage}.json"))
     }
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    seal::open(&std::fs::read(path).ok()?)
 }
 
 pub fn pretty(value: &impl Serialize) -> Vec<u8> {

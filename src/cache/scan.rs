@@ -44,14 +44,12 @@ pub struct Scanner {
     /// Places below it are known by their path in it: a project that is moved keeps its stat cache.
     base: PathBuf,
     places: BTreeMap<PathBuf, Known>,
-    /// Files that are known by something else than their path.
-    by_inode: HashMap<u64, (Stat, Digest)>,
 }
 
 impl Scanner {
     /// A scanner that remembers in `folder`.
     pub fn open(folder: PathBuf, base: PathBuf) -> Self {
-        Self { folder, base, places: BTreeMap::new(), by_inode: HashMap::new() }
+        Self { folder, base, places: BTreeMap::new() }
     }
 
     /// Writes the stat cache of the places of which it learnt anything.
@@ -90,7 +88,7 @@ impl Scanner {
             return Ok(known.snapshot.clone());
         }
         let earlier = self.places.remove(place);
-        let known = self.look(place, earlier)?;
+        let known = look(place, earlier, None)?;
         let snapshot = known.snapshot.clone();
         self.places.insert(place.to_owned(), known);
         Ok(snapshot)
@@ -103,37 +101,49 @@ impl Scanner {
         }
     }
 
+    /// Forgets every digest of a place, so that its bytes are read again: a disk can lose a byte without any time that
+    /// tells it.
+    pub fn distrust(&mut self, place: &Path) {
+        self.removed(place);
+    }
+
+    /// Forgets every digest of every place.
+    pub fn distrust_all(&mut self) -> Result<()> {
+        self.places.clear();
+        super::remove(&self.folder)
+    }
+
     /// A folder was renamed: its files keep their times and inodes, so what is known of them stays true.
     pub fn moved(&mut self, from: &Path, to: &Path) {
         let known = self.known(from).is_some().then(|| self.places.remove(from)).flatten();
         self.removed(from);
         self.removed(to);
         if let Some(known) = known {
-            self.places.insert(to.to_owned(), Known { look: Look::Before, saved: false, ..known });
+            self.places.insert(to.to_owned(), Known { saved: false, ..known });
         }
     }
 
-    /// Files of `from`, known by `before`, were linked into `to`: a link changes a file's ctime and nothing else, so what
-    /// is known of them stays true under both names.
-    pub fn linked(&mut self, from: &Path, before: &Snapshot, to: &Path) -> Result<()> {
-        let mut by_inode: Vec<(u64, usize)> =
-            before.stats.iter().enumerate().map(|(at, stat)| (stat.inode, at)).collect();
-        by_inode.sort_unstable();
-        let looked = now();
+    /// The digests of a folder into which files of `from`, known by `before`, were linked: a link changes a file's ctime
+    /// and nothing else, so what is known of them stays true under both names.
+    pub fn scan_linked(&mut self, place: &Path, from: &Path, before: &Snapshot) -> Result<Snapshot> {
+        let inodes = before.stats.iter().enumerate().map(|(at, stat)| (stat.inode, at));
+        let linked = Linked { before, by_inode: inodes.collect() };
+        let earlier = self.known(place).is_some().then(|| self.places.remove(place)).flatten();
+        let known = look(place, earlier, Some(&linked))?;
         let mut stats = (*before.stats).clone();
-        for stat in walk(to)?.stats {
-            let Ok(found) = by_inode.binary_search_by_key(&stat.inode, |(inode, _)| *inode) else { continue };
-            let at = by_inode[found].1;
-            let earlier = before.stats[at];
-            if (earlier.size, earlier.mtime) == (stat.size, stat.mtime) && !stat.is_racy(looked) {
-                stats[at] = stat;
-                self.by_inode.insert(stat.inode, (stat, before.manifest.entries()[at].digest));
+        for (at, stat) in known.snapshot.stats.iter().enumerate() {
+            if let Some(earlier) = linked.find(stat)
+                && known.racy.binary_search(&at).is_err()
+            {
+                stats[earlier] = *stat;
             }
         }
         let racy = self.known(from).map(|known| known.racy.clone()).unwrap_or_default();
         let snapshot = Snapshot { manifest: Arc::clone(&before.manifest), stats: Arc::new(stats) };
         self.places.insert(from.to_owned(), Known { snapshot, racy, look: Look::Before, saved: false });
-        Ok(())
+        let snapshot = known.snapshot.clone();
+        self.places.insert(place.to_owned(), known);
+        Ok(snapshot)
     }
 
     /// A place was removed.
@@ -167,57 +177,73 @@ impl Scanner {
         }
         self.places.get(place)
     }
+}
 
-    fn look(&mut self, place: &Path, earlier: Option<Known>) -> Result<Known> {
-        let looked = now();
-        let Walked { names, stats, .. } = walk(place)?;
-        let earlier = match earlier {
-            Some(known)
-                if known.racy.is_empty()
-                    && *known.snapshot.stats == stats
-                    && *known.snapshot.manifest.names() == names =>
-            {
-                return Ok(Known { look: Look::ByThisCommand, ..known });
-            }
-            Some(mut known) => {
-                let stats = Arc::make_mut(&mut known.snapshot.stats);
-                known.racy.iter().for_each(|at| stats[*at] = Stat::NEVER);
-                known.snapshot
-            }
-            None => Snapshot { manifest: Arc::default(), stats: Arc::default() },
-        };
-        let mut digests: Vec<Option<Digest>> = vec![None; stats.len()];
-        side_by_side(earlier.manifest.names(), &names, |before, now| {
-            if let (Some(before), Some(now)) = (before, now)
-                && earlier.stats[before] == stats[now]
-            {
-                digests[now] = Some(earlier.manifest.entries()[before].digest);
-            }
-        });
-        drop(earlier);
-        let by_inode = &self.by_inode;
-        let digest = |(at, known): (usize, &mut Option<Digest>)| -> Result<Option<usize>> {
-            let stat = stats[at];
-            if known.is_none() {
-                *known = by_inode.get(&stat.inode).filter(|(linked, _)| *linked == stat).map(|(_, digest)| *digest);
-            }
-            if known.is_some() {
-                return Ok(None);
-            }
-            let path = if names.get(at).is_empty() { place.to_owned() } else { place.join(names.get(at)) };
-            *known = Some(hash_file(&path, stat.size).map_err(|error| Error::io("read", &path, &error))?);
-            Ok(stat.is_racy(looked).then_some(at))
-        };
-        let racy = digests.par_iter_mut().enumerate().map(digest).collect::<Result<Vec<_>>>()?;
-        let racy = racy.into_iter().flatten().collect();
-        let entry = |(stat, digest): (&Stat, Option<Digest>)| FileEntry {
-            size: stat.size,
-            digest: digest.expect("what was not known has been hashed"),
-        };
-        let entries = stats.iter().zip(digests).map(entry).collect();
-        let snapshot = Snapshot { manifest: Arc::new(Manifest::new(names, entries)), stats: Arc::new(stats) };
-        Ok(Known { snapshot, racy, look: Look::ByThisCommand, saved: false })
+/// Files that may be found again under other names.
+struct Linked<'a> {
+    before: &'a Snapshot,
+    by_inode: HashMap<u64, usize>,
+}
+
+impl Linked<'_> {
+    /// The file that this is another name of: as it was, but for its ctime.
+    fn find(&self, stat: &Stat) -> Option<usize> {
+        let at = *self.by_inode.get(&stat.inode)?;
+        let before = self.before.stats[at];
+        ((before.size, before.mtime) == (stat.size, stat.mtime)).then_some(at)
     }
+}
+
+/// Walks a place and hashes what is not known.
+fn look(place: &Path, earlier: Option<Known>, linked: Option<&Linked<'_>>) -> Result<Known> {
+    let looked = now();
+    let Walked { names, stats, .. } = walk(place)?;
+    let earlier = match earlier {
+        Some(known)
+            if known.racy.is_empty() && *known.snapshot.stats == stats && *known.snapshot.manifest.names() == names =>
+        {
+            return Ok(Known { look: Look::ByThisCommand, ..known });
+        }
+        Some(mut known) => {
+            let stats = Arc::make_mut(&mut known.snapshot.stats);
+            known.racy.iter().for_each(|at| stats[*at] = Stat::NEVER);
+            known.snapshot
+        }
+        None => Snapshot { manifest: Arc::default(), stats: Arc::default() },
+    };
+    let mut digests: Vec<Option<Digest>> = vec![None; stats.len()];
+    side_by_side(earlier.manifest.names(), &names, |before, now| {
+        if let (Some(before), Some(now)) = (before, now)
+            && earlier.stats[before] == stats[now]
+        {
+            digests[now] = Some(earlier.manifest.entries()[before].digest);
+        }
+    });
+    drop(earlier);
+    let digest = |(at, known): (usize, &mut Option<Digest>)| -> Result<Option<usize>> {
+        let stat = stats[at];
+        if known.is_none()
+            && let Some(linked) = linked
+            && !stat.is_racy(looked)
+        {
+            *known = linked.find(&stat).map(|at| linked.before.manifest.entries()[at].digest);
+        }
+        if known.is_some() {
+            return Ok(None);
+        }
+        let path = if names.get(at).is_empty() { place.to_owned() } else { place.join(names.get(at)) };
+        *known = Some(hash_file(&path, stat.size).map_err(|error| Error::io("read", &path, &error))?);
+        Ok(stat.is_racy(looked).then_some(at))
+    };
+    let racy = digests.par_iter_mut().enumerate().map(digest).collect::<Result<Vec<_>>>()?;
+    let racy = racy.into_iter().flatten().collect();
+    let entry = |(stat, digest): (&Stat, Option<Digest>)| FileEntry {
+        size: stat.size,
+        digest: digest.expect("what was not known has been hashed"),
+    };
+    let entries = stats.iter().zip(digests).map(entry).collect();
+    let snapshot = Snapshot { manifest: Arc::new(Manifest::new(names, entries)), stats: Arc::new(stats) };
+    Ok(Known { snapshot, racy, look: Look::ByThisCommand, saved: false })
 }
 
 /// Waits until files that were touched until now are no longer racy, so that what a look finds can be remembered.

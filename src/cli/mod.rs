@@ -1,15 +1,19 @@
 //! The command line: arguments in, one file a subcommand, [`main`] turns how it ended into an exit code.
 
+mod diff;
+mod gc;
 mod graph;
 mod groups;
 mod init;
 mod kinds;
 mod predict;
 mod run;
+mod runs;
 mod schema;
 mod shell;
 mod status;
 mod tool;
+mod verify;
 mod why;
 
 use crate::console::Verbosity;
@@ -60,7 +64,7 @@ pub fn main(registry: Registry) -> ExitCode {
 #[derive(Parser)]
 #[command(name = "plantpipe", version, about, disable_help_subcommand = true, propagate_version = true)]
 #[command(
-    after_help = "Exit codes: 0 done or nothing to do, 1 a stage failed, 2 usage or pipeline file wrong, 4 another run holds the cache, \
+    after_help = "Exit codes: 0 done or nothing to do, 1 a stage failed, 2 usage or pipeline file wrong, 3 not as it is recorded, 4 another run holds the cache, \
     5 inputs changed during the run or a download is not the file wanted, 70 a bug, 75 asked to stop, 128+n asked twice, by signal n."
 )]
 struct Cli {
@@ -118,13 +122,21 @@ enum Command {
     Status(status::Status),
     /// Say why a stage would run
     Why(why::Why),
+    /// Hash results again, and make them again in scratch to compare
+    Verify(verify::Verify),
+    /// List the runs there were, or show one
+    Runs(runs::RunsOf),
+    /// Say what differs between two runs: params, inputs, outputs, metrics, pictures
+    Diff(diff::Diff),
+    /// Free the cache of what no result, lock file or recent run needs
+    Gc(gc::Gc),
     /// Draw the pipeline
     Graph(graph::Graph),
     /// List the kinds of stages, or one kind's inputs, outputs and params
     Kinds(kinds::Kinds),
     /// Ask a trained model, or any checkpoint, about photographs
     Predict(Box<predict::Predict>),
-    /// Print the JSON Schema of the pipeline file, for editors
+    /// Print the JSON Schema of the pipeline file, for editors, or of what --json prints
     Schema(schema::Schema),
     /// Print a shell's completion script
     Completions(shell::Completions),
@@ -142,6 +154,10 @@ fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
         Command::Run(command) => command.run(&mut global.open(registry)?, global),
         Command::Status(command) => command.run(&mut global.open(registry)?, global),
         Command::Why(command) => command.run(&mut global.open(registry)?, global),
+        Command::Verify(command) => command.run(&mut global.open(registry)?, global),
+        Command::Runs(command) => command.run(&global.open(registry)?, global),
+        Command::Diff(command) => command.run(&mut global.open(registry)?, &registry, global),
+        Command::Gc(command) => command.run(&mut global.open(registry)?, registry, global),
         Command::Graph(command) => command.run(&global.open(registry)?, global),
         Command::Kinds(command) => command.run(registry, global),
         Command::Predict(command) => command.run(registry, global),
@@ -153,6 +169,13 @@ fn dispatch(cli: Cli, registry: Registry) -> Result<()> {
 }
 
 impl Global {
+    /// The pipeline with another profile, and nothing set.
+    fn open_profile(&self, profile: Option<&str>, registry: Registry) -> Result<Project> {
+        let overrides = Overrides { profile, set: &[] };
+        let (folder, file) = (self.folder.as_deref(), self.file.as_deref());
+        Project::open(&Request { folder, file, overrides, device: &self.device }, registry)
+    }
+
     fn open(&self, registry: Registry) -> Result<Project> {
         let request = Request {
             folder: self.folder.as_deref(),

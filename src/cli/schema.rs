@@ -1,6 +1,12 @@
-//! `plantpipe schema`: the JSON Schema of a pipeline file, from the same table that checks it.
+//! `plantpipe schema`: the JSON Schema of a pipeline file, from the same table that checks it, and those of what `--json`
+//! prints.
+
+mod documents;
+
+use documents::Document;
 
 use super::print_json;
+use crate::conduct;
 use crate::error::Result;
 use crate::params::default_value;
 use crate::registry::Registry;
@@ -9,12 +15,15 @@ use plantpipe_stage::{InputSpec, Kind, ParamSpec, ParamType};
 use serde_json::{Map, Value, json};
 
 #[derive(Args)]
-pub struct Schema {}
+pub struct Schema {
+    /// Of what
+    #[arg(value_enum, value_name = "DOCUMENT", default_value = "pipeline")]
+    document: Document,
+}
 
 impl Schema {
-    #[expect(clippy::unused_self, reason = "as every subcommand")]
     pub fn run(&self, registry: Registry) -> Result<()> {
-        print_json(&schema(registry))
+        print_json(&documents::schema(self.document).unwrap_or_else(|| schema(registry)))
     }
 }
 
@@ -103,6 +112,9 @@ fn stage(kind: &Kind, whole: bool) -> Value {
         properties.insert("seed".to_owned(), or_remove(seed));
     }
     properties.insert("matrix".to_owned(), or_remove(matrix(kind)));
+    for (key, schema) in conduct() {
+        properties.insert(key.to_owned(), or_remove(schema));
+    }
     let follow = json!({ "type": "string", "description": "One instance of this stage for each of that one" });
     properties.insert("for_each".to_owned(), or_remove(follow));
 
@@ -119,6 +131,27 @@ fn stage(kind: &Kind, whole: bool) -> Value {
         }
     }
     schema
+}
+
+/// How a stage is run: the same for every kind.
+fn conduct() -> [(&'static str, Value); 3] {
+    let [frozen, retries, resources] = conduct::KEYS;
+    let frozen_is = "It is not run: its last result is used";
+    let retries_is = "How often a try that failed is repeated";
+    let resources_is = "What it takes while it runs: threads, gpu, or whatever else has a name";
+    let amount = |least: u32| json!({ "type": "integer", "minimum": least });
+    [
+        (frozen, json!({ "type": "boolean", "default": false, "description": frozen_is })),
+        (retries, json!({ "type": "integer", "minimum": 0, "description": retries_is })),
+        (
+            resources,
+            json!({
+                "type": "object", "description": resources_is,
+                "properties": { conduct::THREADS: amount(1), conduct::GPU: amount(0) },
+                "additionalProperties": amount(0),
+            }),
+        ),
+    ]
 }
 
 fn is_needed(input: &InputSpec) -> bool {

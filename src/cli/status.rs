@@ -75,6 +75,7 @@ impl Status {
 fn style(state: State) -> Style {
     match state {
         State::Fresh => AnsiColor::Green.on_default(),
+        State::Frozen => AnsiColor::Cyan.on_default(),
         State::Stale | State::Missing | State::Interrupted => AnsiColor::Yellow.on_default(),
         State::Failed => AnsiColor::Red.on_default(),
         State::NeverRun | State::Blocked => Style::new().dimmed(),

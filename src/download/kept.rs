@@ -2,7 +2,7 @@
 
 use super::Wish;
 use crate::cache::digest::{Digest, hash_file};
-use crate::cache::records::pretty;
+use crate::cache::seal::{self, seal};
 use crate::cache::{remove, write_whole};
 use crate::error::{Error, Result};
 use crate::lock::LockedSource;
@@ -42,7 +42,7 @@ impl Kept {
 
     /// What was written beside a download, if it was.
     pub fn read(file: &Path) -> Option<Self> {
-        let kept: Self = serde_json::from_slice(&std::fs::read(beside(file)).ok()?).ok()?;
+        let kept: Self = seal::open(&std::fs::read(beside(file)).ok()?)?;
         (kept.schema == SCHEMA).then_some(kept)
     }
 
@@ -51,7 +51,7 @@ impl Kept {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, file: &Path) -> Result<()> {
-        write_whole(&beside(file), &pretty(self))
+        write_whole(&beside(file), &seal(self))
     }
 
     /// Whether it is the file that the pipeline file or the lock file names, if they name any.

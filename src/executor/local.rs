@@ -2,7 +2,7 @@
 
 use super::children::Children;
 use super::{Executor, Happening, Job};
-use crate::cache::write_whole;
+use crate::cache::write_quickly;
 use crate::error::{Error, Result};
 use crate::interrupt::Listener;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event, Report};
@@ -62,7 +62,7 @@ impl Executor for Local {
 
 fn start(action: &Action, folder: &Path, log: &Path) -> Result<Child> {
     let file = action.report.with_file_name("action.json");
-    write_whole(&file, &serde_json::to_vec_pretty(action).expect("an action becomes JSON"))?;
+    write_quickly(&file, &serde_json::to_vec(action).expect("an action becomes JSON"))?;
     let stderr = File::create(log).map_err(|error| Error::io("write", log, &error))?;
     let program = this_program()?;
     Command::new(&program)

@@ -3,12 +3,13 @@
 
 use crate::assess::{Ready, resume};
 use crate::cache::openings::Opened;
-use crate::cache::records::{Last, Outputs, Record, SCHEMA};
+use crate::cache::records::{Last, LastRan, Outputs, Record, SCHEMA};
 use crate::cache::scan::{Scanner, Snapshot};
 use crate::error::{Error, Result};
 use crate::graph::StageId;
 use crate::items::{self, Earlier};
 use crate::project::Project;
+use crate::reasons;
 use crate::recipe::Key;
 use jiff::Timestamp;
 use plantpipe_stage::{Action, Afterwards, Opening, Outcome, Report};
@@ -31,7 +32,7 @@ pub fn keep(
     action: &Action,
     earlier: Option<&Earlier>,
     report: Report,
-    seconds: f64,
+    (seconds, why): (f64, &[String]),
 ) -> Result<Kept> {
     match report.outcome {
         Outcome::Done => {}
@@ -53,7 +54,7 @@ pub fn keep(
         let digest = project.cache.keep(&folder, linked)?;
         outputs.insert(output, digest);
     }
-    if kind.uses.items.is_some() {
+    if !kind.uses.items.is_empty() {
         let written = project.cache.manifest(outputs[kind.outputs[0].name]);
         items::check(&report.items, &written.expect("it was written by now"))?;
     }
@@ -72,6 +73,7 @@ pub fn keep(
     let before = last.done.and_then(|key| project.cache.record(key));
     let same_bytes = before.is_some_and(|before| before.outputs == outputs);
     let irreproducible = ready.record.as_ref().is_some_and(|before| before.outputs != outputs);
+    reasons::remember(project, id, ready);
     let items = project.cache.write_items(ready.key, &report.items)?;
     project.cache.write_record(&Record {
         schema: SCHEMA,
@@ -90,7 +92,9 @@ pub fn keep(
     if let Some(family) = items::family(kind, ready) {
         project.cache.write_family(family, ready.key)?;
     }
-    project.cache.write_last(project.profile(), &name, Last { done: Some(ready.key), ..Last::default() })?;
+    let ran = LastRan { time: Timestamp::now(), key: ready.key, seconds, reasons: why.to_vec(), same_bytes };
+    let last = Last { done: Some(ready.key), ran: Some(ran), ..Last::default() };
+    project.cache.write_last(project.profile(), &name, last)?;
     project.cache.show(&name, &outputs)?;
     Ok(Kept { outputs, same_bytes, irreproducible })
 }

@@ -5,11 +5,17 @@
 //! time share the threads in proportion to that, those that never ran share them evenly where they are of one kind.
 //! Another waits for its turn and has more threads then; but threads that nobody else would use it always gets.
 
+//! A stage that says its number of threads has just that many, beside whatever else runs.
+
+use std::collections::BTreeMap;
+
 /// What there is.
 #[derive(Debug, Clone)]
 pub struct Shares {
     pub threads: usize,
     pub jobs: Jobs,
+    /// Of what else there is another number than one.
+    pub resources: BTreeMap<String, usize>,
 }
 
 /// How many stages run at once.
@@ -21,35 +27,68 @@ pub enum Jobs {
     AtMost(usize),
 }
 
+/// What a stage takes of each resource but the threads.
+pub type Takes = BTreeMap<String, usize>;
+
 /// A stage that is ready.
 #[derive(Debug, Clone)]
 pub struct Wish {
     pub kind: &'static str,
     /// What it took the last time.
     pub seconds: Option<f64>,
+    /// Just so many threads.
+    pub threads: Option<usize>,
+    pub takes: Takes,
+}
+
+/// What a stage that runs holds.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub threads: usize,
+    pub takes: Takes,
 }
 
 /// The least part of a thread for which it's worth to be started beside others.
 const LEAST: f64 = 2.0 / 3.0;
 
 impl Shares {
-    /// Which of the stages that are ready start now, and with how many threads each; `running`: the threads of each that
-    /// runs.
-    pub fn start(&self, running: &[usize], ready: &[Wish]) -> Vec<(usize, usize)> {
-        let free = self.threads.saturating_sub(running.iter().sum());
+    /// Which of the stages that are ready start now, and with how many threads each.
+    pub fn start(&self, running: &[Held], ready: &[Wish]) -> Vec<(usize, usize)> {
+        let mut free = self.threads.saturating_sub(running.iter().map(|held| held.threads).sum());
         let most = match self.jobs {
             Jobs::Auto => self.threads,
             Jobs::AtMost(most) => most,
         };
-        let room = most.saturating_sub(running.len()).min(free);
-        let mut chosen: Vec<usize> = Vec::new();
+        let room = most.saturating_sub(running.len());
+        let mut held: Vec<&Takes> = running.iter().map(|held| &held.takes).collect();
+        let (mut fixed, mut sharing) = (Vec::new(), Vec::new());
         for (at, wish) in ready.iter().enumerate() {
-            if chosen.len() < room && self.goes_with(wish, &chosen, ready, free) {
-                chosen.push(at);
+            let is_room = fixed.len() + sharing.len() < room && self.is_left(&wish.takes, &held);
+            // One thread at least stays for each that shares; who wants more than there are has them all.
+            let left = free.saturating_sub(sharing.len());
+            match wish.threads.map(|threads| threads.min(self.threads)) {
+                Some(threads) if is_room && threads <= left => {
+                    fixed.push((at, threads));
+                    free -= threads;
+                }
+                None if is_room && left > 0 && self.goes_with(wish, &sharing, ready, free) => sharing.push(at),
+                _ => continue,
             }
+            held.push(&wish.takes);
         }
-        let weights = weights(&chosen, ready);
-        chosen.into_iter().zip(divide(free, &weights)).collect()
+        let weights = weights(&sharing, ready);
+        let mut started: Vec<(usize, usize)> = sharing.into_iter().zip(divide(free, &weights)).chain(fixed).collect();
+        started.sort_unstable();
+        started
+    }
+
+    /// Whether there is as much left of each resource as a stage takes.
+    fn is_left(&self, takes: &Takes, held: &[&Takes]) -> bool {
+        takes.iter().all(|(name, number)| {
+            let there_is = self.resources.get(name).copied().unwrap_or(1);
+            let used: usize = held.iter().filter_map(|takes| takes.get(name)).sum();
+            used + number <= there_is
+        })
     }
 
     /// Whether a stage is started beside those that are chosen.
@@ -57,7 +96,8 @@ impl Shares {
         if matches!(self.jobs, Jobs::AtMost(_)) || chosen.is_empty() {
             return true;
         }
-        let all: Option<Vec<f64>> = chosen.iter().map(|at| ready[*at].seconds).chain([wish.seconds]).collect();
+        let all: Option<Vec<f64>> =
+            chosen.iter().map(|at| &ready[*at]).chain([wish]).map(|wish| wish.seconds.map(some_time)).collect();
         match all {
             Some(all) => {
                 let least = all.iter().copied().fold(f64::INFINITY, f64::min);
@@ -68,11 +108,15 @@ impl Shares {
     }
 }
 
+/// What took no time has a weight too.
+fn some_time(seconds: f64) -> f64 {
+    seconds.max(1e-3)
+}
+
 /// What each took the last time; where that isn't known of all, they count the same.
 fn weights(chosen: &[usize], ready: &[Wish]) -> Vec<f64> {
     let known: Option<Vec<f64>> = chosen.iter().map(|at| ready[*at].seconds).collect();
-    // What took no time has a weight too.
-    known.map_or_else(|| vec![1.0; chosen.len()], |known| known.into_iter().map(|seconds| seconds.max(1e-3)).collect())
+    known.map_or_else(|| vec![1.0; chosen.len()], |known| known.into_iter().map(some_time).collect())
 }
 
 /// Divides threads by weight: at least one each, and what rounding leaves to the largest rest, the first of those equal.
@@ -95,11 +139,19 @@ mod tests {
     use super::*;
 
     fn wish(kind: &'static str, seconds: Option<f64>) -> Wish {
-        Wish { kind, seconds }
+        Wish { kind, seconds, threads: None, takes: Takes::new() }
     }
 
     fn shares(threads: usize) -> Shares {
-        Shares { threads, jobs: Jobs::Auto }
+        Shares { threads, jobs: Jobs::Auto, resources: BTreeMap::new() }
+    }
+
+    fn at_most(jobs: usize, threads: usize) -> Shares {
+        Shares { jobs: Jobs::AtMost(jobs), ..shares(threads) }
+    }
+
+    fn held(threads: usize) -> Held {
+        Held { threads, takes: Takes::new() }
     }
 
     #[test]
@@ -121,15 +173,38 @@ mod tests {
     fn those_of_different_kinds_that_never_ran_wait_for_one_another() {
         let ready = [wish("resize", None), wish("encode", None), wish("resize", None)];
         assert_eq!(shares(4).start(&[], &ready), [(0, 2), (2, 2)]);
-        let asked = Shares { threads: 4, jobs: Jobs::AtMost(2) };
-        assert_eq!(asked.start(&[], &ready), [(0, 2), (1, 2)]);
+        assert_eq!(at_most(2, 4).start(&[], &ready), [(0, 2), (1, 2)]);
     }
 
     #[test]
     fn threads_that_are_free_are_given_and_no_more() {
         let ready = [wish("encode", None), wish("encode", None)];
-        assert_eq!(shares(4).start(&[3], &ready), [(0, 1)]);
-        assert_eq!(shares(4).start(&[4], &ready), []);
-        assert_eq!(Shares { threads: 4, jobs: Jobs::AtMost(1) }.start(&[1], &ready), []);
+        assert_eq!(shares(4).start(&[held(3)], &ready), [(0, 1)]);
+        assert_eq!(shares(4).start(&[held(4)], &ready), []);
+        assert_eq!(at_most(1, 4).start(&[held(1)], &ready), []);
+    }
+
+    #[test]
+    fn one_that_says_its_threads_has_just_those_beside_anything() {
+        let two = Wish { threads: Some(2), ..wish("command", None) };
+        let ready = [wish("train", None), two.clone(), wish("resize", None), wish("train", None)];
+        assert_eq!(shares(8).start(&[], &ready), [(0, 3), (1, 2), (3, 3)]);
+        assert_eq!(shares(8).start(&[held(7)], std::slice::from_ref(&two)), []);
+        assert_eq!(shares(1).start(&[], &[two]), [(0, 1)]);
+    }
+
+    #[test]
+    fn a_resource_is_held_by_as_many_as_there_are_of_it() {
+        let takes = |name: &str, number| Takes::from([(name.to_owned(), number)]);
+        let ready = vec![Wish { takes: takes("gpu", 1), ..wish("train", None) }; 3];
+        assert_eq!(shares(6).start(&[], &ready), [(0, 6)]);
+        let two = Shares { resources: takes("gpu", 2), ..shares(6) };
+        assert_eq!(two.start(&[], &ready), [(0, 3), (1, 3)]);
+        assert_eq!(two.start(&[Held { threads: 1, takes: takes("gpu", 2) }], &ready), []);
+        let other = Wish { takes: takes("license", 1), ..wish("train", None) };
+        assert_eq!(
+            shares(6).start(&[Held { threads: 1, takes: takes("gpu", 1) }], &[ready[0].clone(), other]),
+            [(1, 5)]
+        );
     }
 }

@@ -2,17 +2,19 @@
 
 use super::board::{Board, Stand};
 use super::keep::{Kept, keep};
-use super::shares::{Shares, Wish};
-use super::{Failures, Options};
-use crate::assess::{Assessment, Known, Ready, assess, resume};
+use super::shares::{Held, Shares, Takes, Wish};
+use super::{Failures, Options, sources};
+use crate::assess::{Assessment, Known, Ready, State, assess, locate, resume};
 use crate::cache;
 use crate::cache::records::{Last, Outputs};
+use crate::conduct::{GPU, THREADS};
 use crate::error::{Error, Result};
 use crate::event::{Event, Planned};
 use crate::executor::{Executor, Happening, Job};
 use crate::graph::StageId;
 use crate::interrupt;
 use crate::items::{self, Earlier};
+use crate::locked::Locked;
 use crate::project::Project;
 use crate::recipe::Key;
 use crate::run_record::StageRun;
@@ -20,12 +22,13 @@ use plantpipe_stage::checkpoint::Start;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A run while it runs.
 pub struct Work<'a> {
     project: &'a mut Project,
     options: &'a Options,
+    locked: Option<&'a Locked>,
     executor: &'a mut dyn Executor,
     tell: &'a mut dyn FnMut(Event),
     board: Board,
@@ -36,17 +39,25 @@ pub struct Work<'a> {
     /// Those that are ready, each with the round in which it was looked at.
     ready: BTreeMap<StageId, (Assessment, usize)>,
     running: BTreeMap<StageId, Try>,
+    /// When the sources were looked at.
+    looked: Instant,
     /// Time has passed between one round and the next: what was seen before may be so no more.
     round: usize,
+    /// How many tries of a stage have failed.
+    tries: BTreeMap<StageId, usize>,
     runs: BTreeMap<StageId, StageRun>,
     errors: BTreeMap<StageId, Error>,
 }
+
+/// For so long a look at a source is good.
+const WHILE: Duration = Duration::from_secs(2);
 
 /// A stage that runs.
 struct Try {
     ready: Ready,
     action: Action,
     earlier: Option<Earlier>,
+    reasons: Vec<String>,
     started: Instant,
 }
 
@@ -54,6 +65,7 @@ impl<'a> Work<'a> {
     pub fn new(
         project: &'a mut Project,
         options: &'a Options,
+        locked: Option<&'a Locked>,
         planned: &[Planned],
         executor: &'a mut dyn Executor,
         tell: &'a mut dyn FnMut(Event),
@@ -66,16 +78,19 @@ impl<'a> Work<'a> {
         let seconds = options.stages.iter().filter_map(|id| Some((*id, took(id)?))).collect();
         Self {
             board,
-            shares: Shares { threads: options.threads, jobs: options.jobs },
+            shares: Shares { threads: options.threads, jobs: options.jobs, resources: options.resources.clone() },
             project,
             options,
+            locked,
             executor,
             tell,
             known: Known::new(),
             seconds,
             ready: BTreeMap::new(),
             running: BTreeMap::new(),
+            looked: Instant::now(),
             round: 0,
+            tries: BTreeMap::new(),
             runs: BTreeMap::new(),
             errors: BTreeMap::new(),
         }
@@ -85,6 +100,7 @@ impl<'a> Work<'a> {
     pub fn finish(mut self) -> (Vec<StageRun>, Result<()>) {
         interrupt::tell(self.executor.canceller());
         loop {
+            self.look_again();
             self.assess_due();
             self.start_ready();
             let is_done = self.board.first(Stand::Due).or_else(|| self.board.first(Stand::Ready)).is_none();
@@ -96,8 +112,11 @@ impl<'a> Work<'a> {
             self.round += 1;
         }
         let result = self.result();
-        let order = &self.options.stages;
-        let runs = order.iter().filter_map(|id| self.runs.remove(id)).collect();
+        let run = |id: &StageId| {
+            let failed_tries = self.tries.get(id).copied().unwrap_or(0);
+            Some(StageRun { failed_tries, ..self.runs.remove(id)? })
+        };
+        let runs = self.options.stages.iter().filter_map(run).collect();
         (runs, result)
     }
 
@@ -131,21 +150,41 @@ impl<'a> Work<'a> {
 
     /// Fresh or ready.
     fn sort(&mut self, id: StageId, assessment: Assessment) {
+        if let Err(error) = self.options.subset.allow(self.project, id, &assessment) {
+            return self.fail(id, error, 0.0);
+        }
         let Some(outputs) = assessment.outputs.clone().filter(|_| !self.options.force.contains(&id)) else {
             self.ready.insert(id, (assessment, self.round));
             self.board.change(id, Stand::Ready);
             return;
         };
-        match accept(self.project, id, &assessment, &outputs) {
+        let is_held = self.hold_ready(id, assessment.ready.as_ref()).and_then(|()| self.hold_outputs(id, &outputs));
+        match is_held.and_then(|()| accept(self.project, id, &assessment, &outputs)) {
             Ok(()) => {
                 let name = self.name(id);
                 self.runs.insert(id, StageRun::fresh(&name, &assessment));
                 self.known.insert(id, outputs);
                 self.board.change(id, Stand::Known);
-                (self.tell)(Event::StageFresh { stage: name });
+                (self.tell)(match assessment.state {
+                    State::Frozen => Event::StageFrozen { stage: name, reasons: assessment.reasons },
+                    _ => Event::StageFresh { stage: name },
+                });
             }
             Err(error) => self.fail(id, error, 0.0),
         }
+    }
+
+    /// Under `--locked`: whether the stage is the one that the lock file names.
+    fn hold_ready(&mut self, id: StageId, ready: Option<&Ready>) -> Result<()> {
+        match (self.locked, ready) {
+            (Some(locked), Some(ready)) => locked.check_ready(self.project, id, ready),
+            _ => Ok(()),
+        }
+    }
+
+    /// Under `--locked`: whether it gave what the lock file says.
+    fn hold_outputs(&self, id: StageId, outputs: &Outputs) -> Result<()> {
+        self.locked.map_or(Ok(()), |locked| locked.check_outputs(self.project, id, outputs))
     }
 
     /// Starts those of the ready ones that have room.
@@ -153,13 +192,10 @@ impl<'a> Work<'a> {
         if self.is_over() {
             return;
         }
-        let running: Vec<usize> = self.running.values().map(|run| run.action.threads).collect();
+        let held = |(id, run): (&StageId, &Try)| Held { threads: run.action.threads, takes: self.takes(*id) };
+        let running: Vec<Held> = self.running.iter().map(held).collect();
         let ready = self.without_twins();
-        let wish = |id: &StageId| Wish {
-            kind: self.project.graph.stage(*id).kind.name,
-            seconds: self.seconds.get(id).copied(),
-        };
-        let wishes: Vec<Wish> = ready.iter().map(wish).collect();
+        let wishes: Vec<Wish> = ready.iter().map(|id| self.wish(*id)).collect();
         for (at, threads) in self.shares.start(&running, &wishes) {
             let id = ready[at];
             let (assessment, round) = self.ready.remove(&id).expect("what is ready was assessed");
@@ -179,6 +215,23 @@ impl<'a> Work<'a> {
         }
     }
 
+    fn wish(&self, id: StageId) -> Wish {
+        let stage = self.project.graph.stage(id);
+        let seconds = self.seconds.get(&id).copied();
+        Wish { kind: stage.kind.name, seconds, threads: stage.conduct.threads(), takes: self.takes(id) }
+    }
+
+    /// What a stage says, and a device that computes, where it says nothing of that.
+    fn takes(&self, id: StageId) -> Takes {
+        let stage = self.project.graph.stage(id);
+        let resources = stage.conduct.resources.iter().filter(|(name, _)| *name != THREADS);
+        let mut takes: Takes = resources.map(|(name, amount)| (name.clone(), amount.number)).collect();
+        if stage.kind.uses.device && self.project.device.class() != "cpu" {
+            takes.entry(GPU.to_owned()).or_insert(1);
+        }
+        takes
+    }
+
     /// The stages that are ready, but for those whose recipe another one has that comes first: what it gives is theirs.
     fn without_twins(&self) -> Vec<StageId> {
         let mut keys: BTreeSet<Key> = self.running.values().map(|run| run.ready.key).collect();
@@ -192,8 +245,9 @@ impl<'a> Work<'a> {
         let (name, kind) = (stage.name.value.clone(), stage.kind.name.to_owned());
         let ready =
             assessment.ready.ok_or_else(|| Error::Bug { message: format!("stage `{name}` is blocked in its turn") })?;
+        self.hold_ready(id, Some(&ready))?;
         let reasons = if assessment.reasons.is_empty() { vec!["forced".to_owned()] } else { assessment.reasons };
-        (self.tell)(Event::StageStarted { stage: name.clone(), kind, reasons, threads });
+        (self.tell)(Event::StageStarted { stage: name.clone(), kind, reasons: reasons.clone(), threads });
         let started = Instant::now();
         let scratch = self.project.cache.scratch(&name)?;
         // Who forces a run wants it from scratch.
@@ -206,9 +260,22 @@ impl<'a> Work<'a> {
         let place = |resume| self.project.cache.checkpoint(resume, ready.key, start);
         action.checkpoint = resume(kind, &ready).map(place);
         self.executor.submit(Job(id.0), &action)?;
-        self.running.insert(id, Try { ready, action, earlier, started });
+        self.running.insert(id, Try { ready, action, earlier, reasons, started });
         self.board.change(id, Stand::Running);
         Ok(())
+    }
+
+    /// Sources that were looked at a while ago are looked at again when the next stage reads them: people go on working.
+    fn look_again(&mut self) {
+        if self.looked.elapsed() < WHILE {
+            return;
+        }
+        self.looked = Instant::now();
+        for source in sources(self.project, &self.options.stages) {
+            if let Ok(path) = locate(self.project, source) {
+                self.project.cache.scanner.forget(&path);
+            }
+        }
     }
 
     /// Waits until a stage has ended, or somebody wants the run to.
@@ -229,8 +296,10 @@ impl<'a> Work<'a> {
     fn end(&mut self, id: StageId, report: Result<Report>) {
         let run = self.running.remove(&id).expect("what has ended was running");
         let seconds = run.started.elapsed().as_secs_f64();
-        let report = report
-            .and_then(|report| keep(self.project, id, &run.ready, &run.action, run.earlier.as_ref(), report, seconds));
+        let report = report.and_then(|report| {
+            let earlier = run.earlier.as_ref();
+            keep(self.project, id, &run.ready, &run.action, earlier, report, (seconds, &run.reasons))
+        });
         // What the child said on standard error stays until the next try of a stage that has failed.
         let scratch = run.action.scratch.parent().expect("outputs lie in a stage's own folder");
         let tidied = cache::remove(if report.is_ok() { scratch } else { &run.action.scratch });
@@ -241,6 +310,7 @@ impl<'a> Work<'a> {
                 self.runs.insert(id, StageRun::stopped(&stage, seconds));
                 (self.tell)(Event::StageStopped { stage, seconds });
             }
+            Err(error @ Error::Failed { .. }) if self.is_to_be_tried_again(id) => self.try_again(id, &error, seconds),
             Err(error) => {
                 let error = in_stage(&self.name(id), error);
                 let noted = self.note_failure(id, run.ready.key, &error);
@@ -252,13 +322,39 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// A failure, not a bug, and there are tries left.
+    fn is_to_be_tried_again(&self, id: StageId) -> bool {
+        self.tries.get(&id).copied().unwrap_or(0) < self.retries(id) && !self.is_over()
+    }
+
+    fn retries(&self, id: StageId) -> usize {
+        self.project.graph.stage(id).conduct.retries.unwrap_or(self.options.retries)
+    }
+
+    fn try_again(&mut self, id: StageId, error: &Error, seconds: f64) {
+        let failed = *self.tries.entry(id).and_modify(|tries| *tries += 1).or_insert(1);
+        let (stage, of) = (self.name(id), self.retries(id));
+        (self.tell)(Event::StageRetried { stage, failed, of, message: error.to_string(), seconds });
+        match assess(self.project, id, &self.known) {
+            Ok(assessment) => self.sort(id, assessment),
+            Err(error) => self.fail(id, error, 0.0),
+        }
+    }
+
     fn done(&mut self, id: StageId, key: Key, kept: Kept, seconds: f64) {
         let stage = self.name(id);
         if kept.irreproducible {
             let note = "the same recipe gave other bytes than the time before: this result is not reproducible";
             (self.tell)(Event::StageNote { stage: stage.clone(), note: note.to_owned() });
         }
-        self.runs.insert(id, StageRun::ran(&stage, key, seconds));
+        let ran = StageRun::ran(&stage, key, kept.outputs.clone(), seconds);
+        if let Err(error) = self.hold_outputs(id, &kept.outputs) {
+            self.fail(id, error, seconds);
+            // It is recorded all the same.
+            self.runs.insert(id, ran);
+            return;
+        }
+        self.runs.insert(id, ran);
         self.known.insert(id, kept.outputs);
         self.board.change(id, Stand::Known);
         (self.tell)(Event::StageDone { stage, seconds, same_bytes: kept.same_bytes });
@@ -299,12 +395,13 @@ fn accept(project: &Project, id: StageId, assessment: &Assessment, outputs: &Out
     let done = assessment.ready.as_ref().map(|ready| ready.key);
     let last = project.cache.last(project.profile(), name);
     if last.done != done || last.failed.is_some() {
-        project.cache.write_last(project.profile(), name, Last { done, ..Last::default() })?;
+        project.cache.write_last(project.profile(), name, Last { done, failed: None, ..last })?;
     }
     Ok(())
 }
 
-fn action(project: &Project, id: StageId, ready: &Ready, scratch: &Path, threads: usize) -> Result<Action> {
+/// A stage run as the executor takes it: it writes below `scratch`.
+pub fn action(project: &Project, id: StageId, ready: &Ready, scratch: &Path, threads: usize) -> Result<Action> {
     let stage = project.graph.stage(id);
     let out = scratch.join("out");
     cache::make(&out)?;
@@ -325,7 +422,7 @@ fn action(project: &Project, id: StageId, ready: &Ready, scratch: &Path, threads
     })
 }
 
-fn stage_event(stage: String, event: StageEvent) -> Event {
+pub fn stage_event(stage: String, event: StageEvent) -> Event {
     match event {
         StageEvent::Progress { done, total, unit } => Event::StageProgress { stage, done, total, unit },
         StageEvent::Note(note) => Event::StageNote { stage, note },

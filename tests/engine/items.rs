@@ -177,6 +177,27 @@ fn where_the_earlier_output_is_gone_every_item_is_made() {
 }
 
 #[test]
+fn an_item_of_two_inputs_is_made_when_its_part_of_either_changed() {
+    let world = World::fake(
+        "[pipeline]\nname = 'p'\n[sources]\nwords = 'words'\nmore = 'more'\n\
+         [stages.e]\nkind = 'pairs'\ninputs = { from = 'words', with = 'more' }\n",
+    );
+    for name in ["a", "b", "c"] {
+        world.write(&format!("words/{name}.txt"), name);
+        world.write(&format!("more/{name}.txt"), "+");
+    }
+    assert_eq!(made(&world, &[]).len(), 3);
+    world.write("words/a.txt", "x");
+    assert_eq!(made(&world, &[]), ["a.txt"]);
+    world.write("more/b.txt", "-");
+    assert_eq!(made(&world, &[]), ["b.txt"]);
+    world.write("words/d.txt", "d");
+    world.write("more/d.txt", "+");
+    assert_eq!(made(&world, &[]), ["d.txt"]);
+    as_from_scratch(&world);
+}
+
+#[test]
 fn a_forced_run_makes_every_item() {
     let world = ran();
     assert_eq!(made(&world, &["--force", "e"]).len(), 3);

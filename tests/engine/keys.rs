@@ -1,6 +1,7 @@
 //! What makes a stage rerun, and what doesn't.
 
 use super::chain;
+use super::why::why;
 use crate::world::World;
 use std::fs::File;
 use std::time::{Duration, SystemTime};
@@ -103,24 +104,6 @@ fn seed_and_device_matter_only_to_kinds_that_use_them() {
     world.run(&[]);
     assert_eq!(world.read("cache/out/c/text/text.txt"), "1 cpu");
     assert_eq!(world.run(&["-S", "pipeline.seed=2"]), ["s", "c"]);
-    let why = world.ok(&["why", "s", "-S", "pipeline.seed=3"]).stdout;
-    assert_eq!(why, "s is stale:\n  seed: 2 -> 3\n");
-}
-
-#[test]
-fn why_names_each_reason() {
-    let world = chain();
-    world.run(&[]);
-    assert_eq!(world.ok(&["why", "last"]).stdout, "last is fresh: its recipe is recorded and its outputs are there\n");
-    world.edit("rate = 0.001", "rate = 0.0003");
-    world.write("words/a.txt", "gamma ");
-    assert_eq!(
-        world.ok(&["why", "first"]).stdout,
-        "first is stale:\n  rate: 0.001 -> 0.0003\n  input `from` changed\n"
-    );
-    let blocked = world.ok(&["why", "last"]).stdout;
-    assert_eq!(
-        blocked,
-        "last is blocked:\n  both will run first\n  first is stale: rate: 0.001 -> 0.0003; input `from` changed\n"
-    );
+    let told = why(&world, &["s", "-S", "pipeline.seed=3"]);
+    assert_eq!(told, "s is stale:\n  seed: 2 -> 3\nlast ran: seed: 1 -> 2\nbecause of it:\n  perhaps c\n");
 }

@@ -3,18 +3,28 @@
 mod cache;
 mod command;
 mod command_line;
+mod diff;
+mod documents;
 #[cfg(feature = "download")]
 mod download;
 mod file;
+mod frozen;
+mod gc;
 mod items;
 mod keys;
+mod locked;
 mod luck;
 mod matrix;
 mod openings;
 mod parallel;
 mod predict;
 mod resume;
+mod retries;
+mod runs;
 mod schema;
+mod subset;
+mod verify;
+mod why;
 
 use crate::world::World;
 

@@ -19,7 +19,7 @@ const A: &str = "kind = 'meet'\nme = 'a'\nothers = ['b']";
 const B: &str = "kind = 'meet'\nme = 'b'\nothers = ['a']";
 
 /// What a run told of stages: `started a 1`, `done a`, ...
-fn story(ended: &Ended) -> Vec<String> {
+pub fn story(ended: &Ended) -> Vec<String> {
     let lines = ended.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
     let told = lines.filter_map(|event| {
         let sort = text(&event["event"]);

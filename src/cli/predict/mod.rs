@@ -201,7 +201,10 @@ fn model(project: &mut Project, id: StageId, global: &Global) -> Result<Artifact
     }
     let above = project.graph.with_ancestors(&[id]);
     let state = assess_all(project, &above)?.into_iter().find(|(known, _)| *known == id).map(|(_, found)| found.state);
-    if state.is_some_and(|state| state != State::Fresh) && global.verbosity() > Verbosity::Quiet && !global.json {
+    if state.is_some_and(|state| !matches!(state, State::Fresh | State::Frozen))
+        && global.verbosity() > Verbosity::Quiet
+        && !global.json
+    {
         let state = state.map_or("", State::word);
         complain(&format!(
             "note: {name} is {state} by now: this is the model of its last run (plantpipe why {name}{profile})"

@@ -1,12 +1,15 @@
 //! The kind [`PACK`]: photographs and their targets in `WebDataset` tar shards with an index.
 
-use plantpipe_stage::format::{ImagesCard, JsonFormat, MultiHot, ShardWriter};
+use plantpipe_stage::format::{ImagesCard, JsonFormat, MultiHot, MultiHotRow, Sample, ShardFile, ShardIndex, shard_of};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
-    Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
-    code,
+    Arity, Code, Context, Error, InputSpec, IoContext, Item, Kind, KnownFile, OutputSpec, ParamSpec, ParamType, Reads,
+    Result, Uses, code,
 };
-use std::path::Path;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const OWN: Code = code!("data", "pack.rs");
 
@@ -39,7 +42,7 @@ pub const PACK: Kind = Kind {
     }],
     code: &[&OWN, &sources::SHARDS, &sources::TABLES],
     crates: &[],
-    uses: Uses::NOTHING,
+    uses: Uses { items: &["images", "labels"], ..Uses::NOTHING },
     run,
 };
 
@@ -56,13 +59,20 @@ fn run(context: &Context) -> Result<()> {
     let mut labels = MultiHot::read(&context.input("labels").path)?;
     labels.rows.sort_by(|a, b| a.image.cmp(&b.image));
     let card = ImagesCard::read(images)?;
-    let mut writer = ShardWriter::new(&context.output("shards")?, card, labels.labels, params.shards);
-    for (done, row) in labels.rows.iter().enumerate() {
-        writer.add(&row.image, row.split, &photograph(images, &row.image)?, &row.targets)?;
-        if done % 200 == 199 {
-            context.progress(done + 1, labels.rows.len(), "images");
-        }
+    let pack = Pack { context, images, folder: context.output("shards")?, labels: &labels.labels };
+    let mut shards: BTreeMap<String, Vec<&MultiHotRow>> = BTreeMap::new();
+    for row in &labels.rows {
+        shards.entry(shard_of(&row.image, row.split, params.shards)).or_default().push(row);
     }
+    let done = AtomicUsize::new(0);
+    let packed = shards.par_iter().map(|(name, rows)| {
+        let samples = pack.shard(name, rows)?;
+        let done = done.fetch_add(rows.len(), Ordering::Relaxed) + rows.len();
+        context.progress(done, labels.rows.len(), "images");
+        Ok(samples)
+    });
+    let mut samples = packed.collect::<Result<Vec<_>>>()?.concat();
+    samples.sort_by(|a, b| a.id.cmp(&b.id));
     let left = count(images)?.saturating_sub(labels.rows.len());
     if left > 0 {
         let (noun, verbs) = if left == 1 {
@@ -72,12 +82,77 @@ fn run(context: &Context) -> Result<()> {
         };
         context.note(format!("{left} {noun} {verbs} left out"));
     }
-    context.progress(labels.rows.len(), labels.rows.len(), "images");
-    writer.finish().map(|_| ())
+    if context.reused() > 0 {
+        let new = shards.len() - context.reused();
+        context.note(format!("{new} of {} shards packed, the others are as before", shards.len()));
+    }
+    ShardIndex { schema: ShardIndex::SCHEMA, images: card, labels: labels.labels.clone(), samples }.write(&pack.folder)
+}
+
+/// What the packing of one shard needs.
+struct Pack<'a> {
+    context: &'a Context<'a>,
+    images: &'a Path,
+    folder: PathBuf,
+    labels: &'a [String],
+}
+
+impl Pack<'_> {
+    /// Writes a shard of these rows, or takes it from an earlier run: it is the item that `pack` works by.
+    fn shard(&self, name: &str, rows: &[&MultiHotRow]) -> Result<Vec<Sample>> {
+        if let Some(samples) = self.earlier(name, rows) {
+            return Ok(samples);
+        }
+        let mut shard = ShardFile::create(&self.folder, name)?;
+        let mut samples = Vec::new();
+        for row in rows {
+            let photograph = photograph(self.images, &row.image)?;
+            samples.push(shard.add(self.labels, &row.image, row.split, &photograph, &row.targets)?);
+        }
+        let input = self.input(rows, samples.iter().map(|sample| sample.digest.as_str()));
+        let output = shard.finish()?.expect("it is new");
+        self.context.record(Item { id: name.to_owned(), input, output });
+        Ok(samples)
+    }
+
+    /// The samples of a shard that an earlier run made of the same photographs and labels.
+    fn earlier(&self, name: &str, rows: &[&MultiHotRow]) -> Option<Vec<Sample>> {
+        let known = |row: &&MultiHotRow| self.context.known("images", &path(self.images, &row.image));
+        let known: Vec<&KnownFile> = rows.iter().map(known).collect::<Option<_>>()?;
+        let input = self.input(rows, known.iter().map(|known| known.digest.as_str()));
+        if !self.context.reuse(name, &input, &self.folder.join(name)) {
+            return None;
+        }
+        let mut shard = ShardFile::there(&self.folder, name);
+        let held = |(row, known): (&&MultiHotRow, &&KnownFile)| {
+            shard.held(self.labels, (&row.image, row.split), (known.size, &known.digest), &row.targets)
+        };
+        Some(rows.iter().zip(&known).map(held).collect())
+    }
+
+    /// Digest (hex) of all that a shard's bytes depend on, given those of its photographs.
+    fn input<'a>(&self, rows: &[&MultiHotRow], photographs: impl Iterator<Item = &'a str>) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut part = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        };
+        part(&(self.labels.len() as u64).to_le_bytes());
+        self.labels.iter().for_each(|label| part(label.as_bytes()));
+        for (row, jpeg) in rows.iter().zip(photographs) {
+            part(row.image.as_bytes());
+            part(jpeg.as_bytes());
+            part(&row.targets);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+fn path(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.jpg"))
 }
 
 fn photograph(folder: &Path, id: &str) -> Result<Vec<u8>> {
-    let path = folder.join(format!("{id}.jpg"));
+    let path = path(folder, id);
     if !path.is_file() {
         return Err(Error::new(format!("the labels name the photograph `{id}`, but there is no {}", path.display()))
             .hint("`images` and `labels` have to come from the same data set"));

@@ -47,7 +47,7 @@ pub const RESIZE: Kind = Kind {
     ],
     code: &[&OWN, &dataset::CODE, &sources::IMAGES, &plantpipe_pixels::CODE],
     crates: plantpipe_pixels::CRATES,
-    uses: Uses { items: Some("images"), ..Uses::NOTHING },
+    uses: Uses { items: &["images"], ..Uses::NOTHING },
     run,
 };
 
@@ -85,8 +85,8 @@ fn run(context: &Context) -> Result<()> {
 /// Writes `<id>.jpg`, or takes it from an earlier run.
 fn resize_one(context: &Context, id: &str, photograph: &Photograph, folder: &Path, card: &ImagesCard) -> Result<()> {
     let path = folder.join(format!("{id}.jpg"));
-    if let Some(input) = context.known_digest("images", &photograph.path)
-        && context.reuse(id, input, &path)
+    if let Some(known) = context.known("images", &photograph.path)
+        && context.reuse(id, &known.digest, &path)
     {
         return Ok(());
     }

@@ -53,7 +53,7 @@ pub const EMBED: Kind = Kind {
     params: PARAMS,
     code: &[&NETWORK, &EMBEDDING, &sources::RANDOM, &sources::SHARDS, &sources::FEATURES, &plantpipe_pixels::CODE],
     crates: CRATES,
-    uses: Uses { device: true, items: Some("shards"), ..Uses::NOTHING },
+    uses: Uses { device: true, items: &["shards"], ..Uses::NOTHING },
     run,
 };
 

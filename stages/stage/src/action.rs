@@ -78,8 +78,17 @@ pub struct Previous {
     pub folder: PathBuf,
     /// Id -> what went in and what came out.
     pub items: BTreeMap<String, PreviousItem>,
-    /// The files of the item-wise input as they are now, by their path in it, with the digest of each (hex).
-    pub files: BTreeMap<String, String>,
+    /// The files of each item-wise input as they are now, by their path in it.
+    pub files: BTreeMap<String, BTreeMap<String, KnownFile>>,
+}
+
+/// A file that the engine has looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownFile {
+    /// Of its content (hex): what `blake3` gives.
+    pub digest: String,
+    pub size: u64,
 }
 
 /// An item of an earlier run.

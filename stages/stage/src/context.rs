@@ -1,7 +1,7 @@
 //! What a stage's `run` is handed: [`Context`], its params, inputs, outputs and voice.
 
 use crate::format::Lineage;
-use crate::{Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, Opening, Result};
+use crate::{Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, Result};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -134,12 +134,11 @@ impl<'a> Context<'a> {
         self.items.lock().expect("no thread panics while recording").push(item);
     }
 
-    /// The digest (hex) of a file of the item-wise input, where the engine knows it: what `blake3` gives for its content.
+    /// What the engine knows of a file of an item-wise input, where there is anything to reuse.
     #[must_use]
-    pub fn known_digest(&self, input: &str, file: &Path) -> Option<&str> {
-        let previous = self.action.previous.as_ref()?;
-        let name = file.strip_prefix(&self.optional(input)?.path).ok()?.to_str()?;
-        previous.files.get(name).map(String::as_str)
+    pub fn known(&self, input: &str, file: &Path) -> Option<&KnownFile> {
+        let known = self.action.previous.as_ref()?.files.get(input)?;
+        known.get(file.strip_prefix(&self.optional(input)?.path).ok()?.to_str()?)
     }
 
     /// Puts what an earlier run made of an item to `path` and records it, if what went in had this digest (hex) then

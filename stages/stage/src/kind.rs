@@ -36,10 +36,10 @@ pub struct Uses {
     pub lineage: bool,
     /// The first output is also copied to `reports/<pipeline name>/`.
     pub published: bool,
-    /// The input (of one artifact) that is worked through item by item: every item of the first output depends on one
-    /// item of it and on nothing else in it, so that an item that an earlier run made is not made again
-    /// ([`Context::reuse`]).
-    pub items: Option<&'static str>,
+    /// The inputs (of one artifact each) that are worked through item by item: every item of the first output depends on
+    /// what the kind calls its input ([`crate::Item::input`]) and on nothing else in them, so that an item that an earlier
+    /// run made is not made again ([`Context::reuse`]).
+    pub items: &'static [&'static str],
     /// A run keeps a checkpoint ([`Context::checkpoint`]), from which a later try of the same recipe goes on, or one of a
     /// recipe that differs in these params alone, where the kind finds that the result is that of a straight run.
     pub grows: Option<&'static [&'static str]>,
@@ -48,7 +48,7 @@ pub struct Uses {
 impl Uses {
     /// Nothing beside params and inputs.
     pub const NOTHING: Self =
-        Self { seed: false, device: false, lineage: false, published: false, items: None, grows: None };
+        Self { seed: false, device: false, lineage: false, published: false, items: &[], grows: None };
 }
 
 /// An input that a kind takes.

@@ -14,7 +14,8 @@ pub mod random;
 pub mod sources;
 
 pub use action::{
-    ACTION_SCHEMA, Action, Afterwards, Artifact, Event, Item, Opening, Outcome, Previous, PreviousItem, Report,
+    ACTION_SCHEMA, Action, Afterwards, Artifact, Event, Item, KnownFile, Opening, Outcome, Previous, PreviousItem,
+    Report,
 };
 pub use checkpoint::Checkpoint;
 pub use context::Context;

@@ -1,8 +1,8 @@
 //! The kind `pack`.
 
-use super::world::World;
+use super::world::{Ran, World, photograph};
 use crate::{ENCODE, PACK, RESIZE};
-use plantpipe_stage::format::{ShardReader, Split};
+use plantpipe_stage::format::{ShardReader, Split, shard_of};
 
 const PACKED: &[(&str, &str)] = &[("images", "out/images"), ("labels", "out/labels")];
 
@@ -41,6 +41,48 @@ fn the_same_photographs_give_the_same_shards() {
         world.run(&PACK, out, PACKED, &[]).expect("packs");
     }
     assert_eq!(world.files("one"), world.files("two"));
+}
+
+/// Packs again after a change, and says which shards were made; the result is what packing from scratch gives.
+#[track_caller]
+fn repacked(world: &World, (folder, before): (&str, &Ran), out: &str) -> (Ran, Vec<String>) {
+    std::fs::remove_dir_all(world.path("out")).expect("removes");
+    world.run(&RESIZE, "out", &[("images", "data")], &[("size", 32)]).expect("resizes");
+    world.run(&ENCODE, "out", &[("labels", "data")], &[]).expect("encodes");
+    let ran = world.run_after(&PACK, out, PACKED, &[], (&format!("{folder}/shards"), before)).expect("packs");
+    world.run(&PACK, &format!("{out} from scratch"), PACKED, &[]).expect("packs");
+    assert_eq!(world.files(&format!("{out}/shards")), world.files(&format!("{out} from scratch/shards")));
+    let made = ran.items.iter().filter(|item| !before.items.contains(item)).map(|item| item.id.clone()).collect();
+    (ran, made)
+}
+
+#[test]
+fn a_change_rewrites_the_shards_that_it_is_in_and_no_other() {
+    let world = prepared();
+    let ran = world.run(&PACK, "first", PACKED, &[]).expect("packs");
+    let shard = |id, split| shard_of(id, split, 8);
+    // Another photograph.
+    world.write("data/val/images/c.jpg", &photograph(40, 30, 90));
+    let (ran, made) = repacked(&world, ("first", &ran), "second");
+    assert_eq!(made, [shard("c", Split::Val)]);
+    assert!(ran.notes.last().expect("a note").starts_with("1 of "), "{:?}", ran.notes);
+    // Another label.
+    world.write("data/train_label.csv", b"images,labels\nb.jpg,rust scab\na.jpg,healthy rust\n");
+    let (ran, made) = repacked(&world, ("second", &ran), "third");
+    assert_eq!(made, [shard("a", Split::Train)]);
+    // Renamed.
+    std::fs::rename(world.path("data/val/images/c.jpg"), world.path("data/val/images/z.jpg")).expect("renames");
+    world.write("data/val_label.csv", b"images,labels\nz.jpg,scab\n");
+    let (ran, made) = repacked(&world, ("third", &ran), "fourth");
+    assert_eq!(made, [shard("z", Split::Val)]);
+    // Added; then removed: its shard is what it was before, or gone.
+    world.write("data/test/images/f.jpg", &photograph(16, 16, 80));
+    world.write("data/test_label.csv", b"images,labels\nd.jpg,rust\nf.jpg,rust\n");
+    let (ran, made) = repacked(&world, ("fourth", &ran), "fifth");
+    assert_eq!(made, [shard("f", Split::Test)]);
+    world.write("data/test_label.csv", b"images,labels\nd.jpg,rust\n");
+    let (_, made) = repacked(&world, ("fifth", &ran), "sixth");
+    assert!(made.is_empty() || made == [shard("f", Split::Test)], "{made:?}");
 }
 
 #[test]

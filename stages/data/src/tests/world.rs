@@ -1,7 +1,9 @@
 //! A temp folder with a small data set, and runs of kinds in it: [`World`].
 
 use plantpipe_pixels::{Rgb, RgbImage, encode_jpeg};
-use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Item, Kind, Previous, PreviousItem};
+use plantpipe_stage::{
+    ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Item, Kind, KnownFile, Previous, PreviousItem,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -77,7 +79,8 @@ impl World {
         Self::act(kind, &self.action(kind, out, inputs, params))
     }
 
-    /// [`World::run`] where `earlier` is the first output of a run before and its items; the files of `input` are known.
+    /// [`World::run`] where `earlier` is the first output of a run before and its items; the files of its item-wise
+    /// inputs are known.
     pub(super) fn run_after(
         &self,
         kind: &Kind,
@@ -87,17 +90,22 @@ impl World {
         (earlier, ran): (&str, &Ran),
     ) -> Result<Ran, Error> {
         let params: Vec<_> = params.iter().map(|(name, value)| (*name, (*value).into())).collect();
-        let digests = |folder: &str| -> BTreeMap<String, String> {
-            let digest = |(name, bytes): (String, Vec<u8>)| (name, blake3::hash(&bytes).to_hex().to_string());
-            self.files(folder).into_iter().map(digest).collect()
+        let known = |folder: &str| -> BTreeMap<String, KnownFile> {
+            let known = |(name, bytes): (String, Vec<u8>)| {
+                let digest = blake3::hash(&bytes).to_hex().to_string();
+                (name, KnownFile { digest, size: bytes.len() as u64 })
+            };
+            self.files(folder).into_iter().map(known).collect()
         };
-        let left = digests(earlier);
+        let left = known(earlier);
         let item = |item: &Item| {
-            let file = left.iter().find(|(_, digest)| **digest == item.output).expect("it was written").0.clone();
+            let file = left.iter().find(|(_, known)| known.digest == item.output).expect("it was written").0.clone();
             (item.id.clone(), PreviousItem { input: item.input.clone(), output: item.output.clone(), file })
         };
         let items = ran.items.iter().map(item).collect();
-        let previous = Previous { folder: self.path(earlier), items, files: digests(inputs[0].1) };
+        let item_wise = inputs.iter().filter(|(input, _)| kind.uses.items.contains(input));
+        let files = item_wise.map(|(input, folder)| ((*input).to_owned(), known(folder))).collect();
+        let previous = Previous { folder: self.path(earlier), items, files };
         Self::act(kind, &Action { previous: Some(previous), ..self.action(kind, out, inputs, &params) })
     }
 

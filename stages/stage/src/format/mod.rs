@@ -64,7 +64,7 @@ pub use model::{Epoch, MODEL_HISTORY, MODEL_WEIGHTS, ModelCard, Preprocessing, r
 pub use multihot::{MultiHot, MultiHotRow};
 pub use outputs::{OutputRow, Outputs, Scores};
 pub use predictions::{Prediction, Predictions};
-pub use shards::{Sample, ShardIndex, ShardReader, ShardWriter};
+pub use shards::{Sample, ShardFile, ShardIndex, ShardReader, ShardWriter, shard_of};
 pub use splits::Splits;
 
 use crate::{Error, IoContext, Result};

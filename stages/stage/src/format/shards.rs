@@ -3,12 +3,12 @@
 //! Each sample is two members, `<id>.jpg` and `<id>.json`, mtime, uid and gid 0, mode 0644. A sample's shard is chosen
 //! by a hash of its id, so one changed photograph rewrites one shard.
 
-use super::{ImagesCard, Split, json_format};
+use super::{ImagesCard, JsonFormat, Split, json_format};
 use crate::{Error, IoContext, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// `index.json`.
@@ -52,18 +52,17 @@ impl ShardIndex {
 /// Writes the shards of a folder; give samples in the order of their ids.
 pub struct ShardWriter {
     folder: PathBuf,
-    images: ImagesCard,
-    labels: Vec<String>,
+    index: ShardIndex,
     shards: u64,
-    open: BTreeMap<String, (File, u64)>,
-    samples: Vec<Sample>,
+    open: BTreeMap<String, ShardFile>,
 }
 
 impl ShardWriter {
     /// A writer of `shards` shards a split into `folder`.
     #[must_use]
     pub fn new(folder: &Path, images: ImagesCard, labels: Vec<String>, shards: u64) -> Self {
-        Self { folder: folder.to_owned(), images, labels, shards, open: BTreeMap::new(), samples: Vec::new() }
+        let index = ShardIndex { schema: ShardIndex::SCHEMA, images, labels, samples: Vec::new() };
+        Self { folder: folder.to_owned(), index, shards, open: BTreeMap::new() }
     }
 
     /// Adds a photograph (JPEG bytes) with its targets.
@@ -71,65 +70,177 @@ impl ShardWriter {
     /// # Errors
     /// A failed write.
     pub fn add(&mut self, id: &str, split: Split, jpeg: &[u8], targets: &[u8]) -> Result<()> {
-        let hash = blake3::hash(id.as_bytes());
-        let number = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("32 bytes hold 8")) % self.shards;
-        let shard = format!("{split}-{number:03}.tar");
-        let path = self.folder.join(&shard);
+        let shard = shard_of(id, split, self.shards);
         if !self.open.contains_key(&shard) {
-            std::fs::create_dir_all(&self.folder).io("make", &self.folder)?;
-            self.open.insert(shard.clone(), (File::create(&path).io("make", &path)?, 0));
+            self.open.insert(shard.clone(), ShardFile::create(&self.folder, &shard)?);
         }
-        let (file, end) = self.open.get_mut(&shard).expect("opened above");
-        let names: Vec<&str> =
-            self.labels.iter().zip(targets).filter(|(_, on)| **on == 1).map(|(name, _)| name.as_str()).collect();
-        let json = serde_json::json!({ "id": id, "split": split, "labels": names, "targets": targets }).to_string();
-        let start = *end;
-        let before = member(file, &format!("{id}.jpg"), jpeg, end).io("write", &path)?;
-        member(file, &format!("{id}.json"), json.as_bytes(), end).io("write", &path)?;
-        let offset = start + before;
-        self.samples.push(Sample {
-            id: id.to_owned(),
-            split,
-            shard,
-            offset,
-            length: jpeg.len() as u64,
-            digest: blake3::hash(jpeg).to_hex().to_string(),
-            targets: targets.to_vec(),
-        });
+        let file = self.open.get_mut(&shard).expect("opened above");
+        self.index.samples.push(file.add(&self.index.labels, id, split, jpeg, targets)?);
         Ok(())
     }
 
     /// Ends every shard and writes the index.
     pub fn finish(mut self) -> Result<ShardIndex> {
-        use super::JsonFormat;
-        for (shard, (file, _)) in &mut self.open {
-            file.write_all(&[0; 2 * BLOCK as usize]).io("write", self.folder.join(shard))?;
+        for file in self.open.into_values() {
+            file.finish()?;
         }
-        self.samples.sort_by(|a, b| a.id.cmp(&b.id));
-        let index =
-            ShardIndex { schema: ShardIndex::SCHEMA, images: self.images, labels: self.labels, samples: self.samples };
-        index.write(&self.folder)?;
-        Ok(index)
+        self.index.samples.sort_by(|a, b| a.id.cmp(&b.id));
+        self.index.write(&self.folder)?;
+        Ok(self.index)
     }
 }
 
-const BLOCK: u64 = 512;
+/// The shard that a sample belongs to, of so many a split.
+#[must_use]
+pub fn shard_of(id: &str, split: Split, shards: u64) -> String {
+    let hash = blake3::hash(id.as_bytes());
+    let number = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("32 bytes hold 8")) % shards;
+    format!("{split}-{number:03}.tar")
+}
 
-/// Appends a member, and a pax record before it where the name is longer than a header's 100 bytes; moves `end` behind
-/// it, and returns how many bytes stand before the content. (Twelve header fields, all constant but three: a tar crate
-/// would have to be told each of them too, and does not say where the content begins.)
-fn member(file: &mut File, name: &str, bytes: &[u8], end: &mut u64) -> std::io::Result<u64> {
-    let start = *end;
-    if name.len() > LONGEST {
-        entry(file, b'x', "pax", pax("path", name).as_bytes(), end)?;
+/// One shard, as it is written; give samples in the order of their ids.
+pub struct ShardFile {
+    name: String,
+    path: PathBuf,
+    /// None: the file is there already, and what is added only counted.
+    tar: Option<Tar>,
+    end: u64,
+}
+
+struct Tar {
+    file: BufWriter<File>,
+    hasher: blake3::Hasher,
+}
+
+impl ShardFile {
+    /// A new shard of a folder.
+    ///
+    /// # Errors
+    /// When its file cannot be made.
+    pub fn create(folder: &Path, name: &str) -> Result<Self> {
+        std::fs::create_dir_all(folder).io("make", folder)?;
+        let path = folder.join(name);
+        let file = BufWriter::with_capacity(1 << 18, File::create(&path).io("make", &path)?);
+        let tar = Some(Tar { file, hasher: blake3::Hasher::new() });
+        Ok(Self { name: name.to_owned(), path, tar, end: 0 })
     }
-    let mut cut = name.len().min(LONGEST);
-    while !name.is_char_boundary(cut) {
-        cut -= 1;
+
+    /// A shard that lies there, made of the same samples by an earlier run: it is left as it is.
+    #[must_use]
+    pub fn there(folder: &Path, name: &str) -> Self {
+        Self { name: name.to_owned(), path: folder.join(name), tar: None, end: 0 }
     }
-    entry(file, b'0', &name[..cut], bytes, end)?;
-    let padded = (bytes.len() as u64).next_multiple_of(BLOCK);
-    Ok(*end - padded - start)
+
+    /// Adds a photograph (JPEG bytes) with its targets, for these labels.
+    ///
+    /// # Errors
+    /// A failed write.
+    pub fn add(&mut self, labels: &[String], id: &str, split: Split, jpeg: &[u8], targets: &[u8]) -> Result<Sample> {
+        let start = self.end;
+        let json = about(labels, id, split, targets);
+        let (image, told) =
+            (Member::new(format!("{id}.jpg"), jpeg.len()), Member::new(format!("{id}.json"), json.len()));
+        if let Some(tar) = &mut self.tar {
+            image.write(tar, jpeg).and_then(|()| told.write(tar, json.as_bytes())).io("write", &self.path)?;
+        }
+        self.end += image.length() + told.length();
+        Ok(Sample {
+            id: id.to_owned(),
+            split,
+            shard: self.name.clone(),
+            offset: start + image.before(),
+            length: jpeg.len() as u64,
+            digest: blake3::hash(jpeg).to_hex().to_string(),
+            targets: targets.to_vec(),
+        })
+    }
+
+    /// Says of what length and digest a photograph is that the shard holds already.
+    #[must_use]
+    pub fn held(
+        &mut self,
+        labels: &[String],
+        (id, split): (&str, Split),
+        (length, digest): (u64, &str),
+        targets: &[u8],
+    ) -> Sample {
+        let json = about(labels, id, split, targets);
+        let image = Member::new(format!("{id}.jpg"), length as usize);
+        let start = self.end;
+        self.end += image.length() + Member::new(format!("{id}.json"), json.len()).length();
+        Sample {
+            id: id.to_owned(),
+            split,
+            shard: self.name.clone(),
+            offset: start + image.before(),
+            length,
+            digest: digest.to_owned(),
+            targets: targets.to_vec(),
+        }
+    }
+
+    /// Ends the shard; returns the digest (hex) of a new one's file.
+    ///
+    /// # Errors
+    /// A failed write.
+    pub fn finish(self) -> Result<Option<String>> {
+        let Some(mut tar) = self.tar else { return Ok(None) };
+        let end = tar.write(&[0; 2 * BLOCK]).and_then(|()| tar.file.flush());
+        end.io("write", &self.path)?;
+        Ok(Some(tar.hasher.finalize().to_hex().to_string()))
+    }
+}
+
+/// The member that tells what a photograph shows.
+fn about(labels: &[String], id: &str, split: Split, targets: &[u8]) -> String {
+    let names: Vec<&str> =
+        labels.iter().zip(targets).filter(|(_, on)| **on == 1).map(|(name, _)| name.as_str()).collect();
+    serde_json::json!({ "id": id, "split": split, "labels": names, "targets": targets }).to_string()
+}
+
+impl Tar {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.hasher.update(bytes);
+        self.file.write_all(bytes)
+    }
+}
+
+const BLOCK: usize = 512;
+
+/// A member, with a pax record before it where the name is longer than a header's 100 bytes. (Twelve header fields, all
+/// constant but three: a tar crate would have to be told each of them too, and does not say where the content begins.)
+struct Member {
+    name: String,
+    size: usize,
+    pax: Option<String>,
+}
+
+impl Member {
+    fn new(name: String, size: usize) -> Self {
+        let pax = (name.len() > LONGEST).then(|| pax("path", &name));
+        Self { name, size, pax }
+    }
+
+    /// How many bytes stand before the content.
+    fn before(&self) -> u64 {
+        let pax = self.pax.as_ref().map_or(0, |pax| BLOCK + pax.len().next_multiple_of(BLOCK));
+        (pax + BLOCK) as u64
+    }
+
+    fn length(&self) -> u64 {
+        self.before() + self.size.next_multiple_of(BLOCK) as u64
+    }
+
+    fn write(&self, tar: &mut Tar, bytes: &[u8]) -> std::io::Result<()> {
+        if let Some(pax) = &self.pax {
+            entry(tar, b'x', "pax", pax.as_bytes())?;
+        }
+        let mut cut = self.name.len().min(LONGEST);
+        while !self.name.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        entry(tar, b'0', &self.name[..cut], bytes)
+    }
 }
 
 /// The longest name that a ustar header holds, bytes.
@@ -146,8 +257,8 @@ fn pax(key: &str, value: &str) -> String {
 }
 
 /// Appends a ustar header of a type with its content, padded to whole blocks.
-fn entry(file: &mut File, sort: u8, name: &str, bytes: &[u8], end: &mut u64) -> std::io::Result<()> {
-    let mut header = [0u8; BLOCK as usize];
+fn entry(tar: &mut Tar, sort: u8, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let mut header = [0u8; BLOCK];
     let mut put = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
     put(0, name.as_bytes());
     put(100, b"0000644\0");
@@ -161,12 +272,10 @@ fn entry(file: &mut File, sort: u8, name: &str, bytes: &[u8], end: &mut u64) -> 
     put(263, b"00");
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    file.write_all(&header)?;
-    file.write_all(bytes)?;
-    let padded = (bytes.len() as u64).next_multiple_of(BLOCK);
-    file.write_all(&vec![0; (padded - bytes.len() as u64) as usize])?;
-    *end += BLOCK + padded;
-    Ok(())
+    tar.write(&header)?;
+    tar.write(bytes)?;
+    let padding = bytes.len().next_multiple_of(BLOCK) - bytes.len();
+    tar.write(&[0; BLOCK][..padding])
 }
 
 /// Reads samples of a folder of shards, in any order, from any thread.
@@ -178,7 +287,6 @@ pub struct ShardReader {
 impl ShardReader {
     /// Opens a folder of shards.
     pub fn open(folder: &Path) -> Result<Self> {
-        use super::JsonFormat;
         Ok(Self { folder: folder.to_owned(), index: ShardIndex::read(folder)? })
     }
 
@@ -252,6 +360,25 @@ mod tests {
             let sample = reader.index.samples.iter().find(|sample| sample.id == id).expect("there");
             assert_eq!(reader.read(sample).expect("reads"), [2; 1024]);
         }
+    }
+
+    #[test]
+    fn what_a_shard_holds_already_stands_where_it_was_written() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let labels = vec!["rust".to_owned()];
+        let long = "x".repeat(120);
+        let samples: [(&str, usize); 4] = [("a", 513), ("b", 0), ("c", 512), (&long, 7)];
+        let mut new = ShardFile::create(folder.path(), "val-000.tar").expect("makes");
+        let mut there = ShardFile::there(folder.path(), "val-000.tar");
+        for (id, length) in samples {
+            let written = new.add(&labels, id, Split::Val, &vec![7; length], &[1]).expect("adds");
+            let told = (written.length, written.digest.as_str());
+            assert_eq!(there.held(&labels, (id, Split::Val), told, &[1]), written);
+        }
+        assert_eq!(there.finish().expect("nothing to do"), None);
+        let digest = new.finish().expect("ends");
+        let bytes = std::fs::read(folder.path().join("val-000.tar")).expect("reads");
+        assert_eq!(digest, Some(blake3::hash(&bytes).to_hex().to_string()));
     }
 
     #[test]

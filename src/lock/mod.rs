@@ -1,5 +1,10 @@
-//! What a pipeline was made of the first time: [`LockFile`], `pipeline.lock` beside the pipeline file, for people to
-//! commit. It holds the sources that lie elsewhere; what later runs bring is held against it.
+//! What a pipeline was made of and what it gave: [`LockFile`], `pipeline.lock` beside the pipeline file, for people to
+//! commit. It holds the sources that lie elsewhere, and each stage as it was recorded; what later runs bring is held
+//! against the first, and what a run under `--locked` gives against both.
+
+mod stage;
+
+pub use stage::LockedStage;
 
 use crate::cache::digest::Digest;
 use crate::cache::write_whole;
@@ -9,12 +14,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Version of the format. Records of stages are to come as a table of their own beside `sources`: an older plantpipe
-/// must not drop them in silence, so that is another version.
-const VERSION: u32 = 1;
+/// Version of the format. Version 1 had no stages: it is read, and written again as this one.
+const VERSION: u32 = 2;
 
-const HEAD: &str = "# What plantpipe found the first time. Later runs hold what they find against it: commit this file.\n\
-    # To accept another file of a source, take its table out.\n";
+const HEAD: &str = "# What plantpipe found and what came of it, digest by digest: commit this file.\n\
+    # A download that is another file by now is refused: to accept it, take its table out.\n";
 
 /// A pipeline's lock file; each profile has one of its own.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ struct Document {
     version: u32,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     sources: BTreeMap<String, LockedSource>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    stages: BTreeMap<String, LockedStage>,
 }
 
 /// A source as it was when it first came.
@@ -73,7 +79,7 @@ impl LockFile {
                 Error::usage(format!("{} cannot be read: {why}", path.display()))
                     .hint("take it from version control again, or delete it: the next run writes what it finds then")
             })?,
-            None => Document { version: VERSION, sources: BTreeMap::new() },
+            None => Document { version: VERSION, sources: BTreeMap::new(), stages: BTreeMap::new() },
         };
         Ok(Self { path: path.to_owned(), written, document })
     }
@@ -108,10 +114,30 @@ impl LockFile {
         self.save()
     }
 
+    /// The stages that it speaks of.
+    pub fn stages(&self) -> &BTreeMap<String, LockedStage> {
+        &self.document.stages
+    }
+
+    /// The sources that it speaks of.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.document.sources.keys().map(String::as_str)
+    }
+
+    /// Records the stages given, and takes out those that the pipeline does not have any more.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn update(&mut self, given: BTreeMap<String, LockedStage>, has: impl Fn(&str) -> bool) -> Result<()> {
+        self.document.stages.retain(|name, _| has(name));
+        self.document.stages.extend(given);
+        self.save()
+    }
+
     /// Writes the file, where that changes it.
     fn save(&mut self) -> Result<()> {
         let text = format!("{HEAD}{}", toml::to_string(&self.document).expect("strings and numbers become TOML"));
-        let nothing_yet = self.written.is_none() && self.document.sources.is_empty();
+        let nothing_yet = self.written.is_none() && self.document.sources.is_empty() && self.document.stages.is_empty();
         if nothing_yet || self.written.as_ref() == Some(&text) {
             return Ok(());
         }
@@ -124,11 +150,14 @@ impl LockFile {
 fn parse(text: &str) -> Result<Document, String> {
     let table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
     match table.get("version").and_then(toml::Value::as_integer) {
+        Some(1) if !table.contains_key("stages") => {}
         Some(version) if version == i64::from(VERSION) => {}
+        Some(1) => return Err("it has version 1, which knows no `stages`".to_owned()),
         Some(version) => return Err(format!("it has version {version}, and this plantpipe knows version {VERSION}")),
         None => return Err("it has no `version`".to_owned()),
     }
-    toml::from_str(text).map_err(|error| error.message().to_owned())
+    let document: Document = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+    Ok(Document { version: VERSION, ..document })
 }
 
 #[cfg(test)]
@@ -173,7 +202,7 @@ mod tests {
         let blake3 = blake3::hash(b"leaf").to_hex();
         let (sha256, revision) = ("0".repeat(64), "f".repeat(40));
         let expected = format!(
-            "{HEAD}version = 1\n\n[sources.a]\nurl = \"hf://o/n\"\nrevision = \"{revision}\"\nsha256 = \"{sha256}\"\n\
+            "{HEAD}version = 2\n\n[sources.a]\nurl = \"hf://o/n\"\nrevision = \"{revision}\"\nsha256 = \"{sha256}\"\n\
              blake3 = \"{blake3}\"\nsize = 4\n\n[sources.b]\nurl = \"https://h/x\"\nsha256 = \"{sha256}\"\n\
              blake3 = \"{blake3}\"\nsize = 4\n"
         );
@@ -214,9 +243,10 @@ mod tests {
         let path = folder.path().join("pipeline.lock");
         for (text, says) in [
             ("<<<<<<< mine\nversion = 1\n", "cannot be read: "),
-            ("version = 2\n", "it has version 2, and this plantpipe knows version 1"),
+            ("version = 3\n", "it has version 3, and this plantpipe knows version 2"),
             ("[sources]\n", "it has no `version`"),
-            ("version = 1\n[stages.train]\n", "unknown field `stages`"),
+            ("version = 1\n[stages.train]\n", "it has version 1, which knows no `stages`"),
+            ("version = 2\n[stages.train]\n", "missing field `kind`"),
         ] {
             std::fs::write(&path, text).expect("writes");
             let error = LockFile::read(&path).expect_err("refused");

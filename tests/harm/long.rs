@@ -1,0 +1,39 @@
+//! The long form: everything at the tiny sample, real photographs of a kind, a real training; a few kills of it in the
+//! short form too.
+
+use super::calm::Setting;
+use super::{damage, disturb, full_disk, kills, number};
+use crate::world::World;
+use std::time::Duration;
+
+/// The built-in pipeline's profile `tiny`, its photographs' number in a file that can be edited.
+const TINY: Setting = Setting { make: tiny, args: &["--profile", "tiny"], edited: ("none", b"") };
+
+fn tiny() -> World {
+    World::leaves(include_str!("../../pipeline.toml"))
+}
+
+#[test]
+fn the_sample_killed_a_few_times_ends_as_undisturbed() {
+    kills::endure(TINY, 4, Duration::from_secs(8), "a few kills");
+}
+
+#[test]
+#[ignore = "the long form: some ten minutes"]
+fn the_sample_killed_hundreds_of_times_ends_as_undisturbed() {
+    kills::endure(TINY, number("PLANTPIPE_KILLS", 200), Duration::from_secs(6), "kills");
+}
+
+#[test]
+#[ignore = "the long form: some minutes"]
+fn the_sample_damaged_everywhere_is_repaired() {
+    damage::endure_flips(TINY, number("PLANTPIPE_KILLS", 200) / 4);
+    damage::endure_removals(TINY, number("PLANTPIPE_KILLS", 200) / 10);
+}
+
+#[test]
+#[ignore = "the long form: some minutes"]
+fn the_sample_on_full_disks_and_in_company_ends_as_undisturbed() {
+    full_disk::endure_full_disks(TINY, number("PLANTPIPE_KILLS", 200) / 20, 60_000_000);
+    disturb::endure_company(TINY, number("PLANTPIPE_KILLS", 200) / 40);
+}
