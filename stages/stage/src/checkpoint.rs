@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 /// Version of `checkpoint.json`; another version's checkpoint is none.
 const SCHEMA: u32 = 1;
+const LOCK: &str = "lock";
 const CARD: &str = "checkpoint.json";
 /// How long a process that is being ended may take to die.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -95,7 +96,7 @@ impl Checkpoint {
     /// When another process holds it and does not let go within a minute.
     pub fn open(place: &Place) -> Result<Self> {
         fs::create_dir_all(&place.folder).io("make", &place.folder)?;
-        let path = place.folder.join("lock");
+        let path = place.folder.join(LOCK);
         let lock = File::options().create(true).truncate(false).write(true).open(&path).io("write", &path)?;
         let start = Instant::now();
         loop {
@@ -157,10 +158,11 @@ impl Checkpoint {
         if but.is_none() {
             remove(&folder.join(CARD))?;
         }
-        let kept = but.map(|digest| format!("{digest}.state"));
+        let state = but.map(|digest| format!("{digest}.state"));
         for entry in fs::read_dir(folder).io("read", folder)?.flatten() {
-            let is_state = entry.path().extension().is_some_and(|extension| extension == "state");
-            if is_state && Some(entry.file_name()) != kept.clone().map(Into::into) {
+            let name = entry.file_name();
+            // What a killed process had begun to write goes too, whatever it was called.
+            if name != LOCK && name != CARD && state.as_deref().is_none_or(|state| name != state) {
                 remove(&entry.path())?;
             }
         }
@@ -295,6 +297,8 @@ mod tests {
             Err(Error::new("no room"))
         };
         checkpoint.save("4 of 9", json!({}), halfway).expect_err("no room");
+        // And as another tool leaves what it was killed at.
+        fs::write(folder.path().join("own/.tmp123"), "half").expect("writes");
         assert_eq!(saved(checkpoint.own()).progress, "3 of 9");
         save(&checkpoint, 5);
         assert_eq!(names(&folder.path().join("own")), 3);

@@ -45,7 +45,10 @@ impl Training<'_> {
         let mut journey = Journey { learner: Learner::new(self, network), history: Vec::new(), best: None };
         keeper.go_on(&mut journey)?;
         while !self.is_over(&journey) {
-            journey.epoch(&mut keeper)?;
+            let speed = journey.epoch(&mut keeper)?;
+            // Saved before it is told: what was seen to be done is never done again.
+            keeper.save(&journey)?;
+            self.tell(&journey, &speed);
             keeper.after_epoch(&journey)?;
         }
         let done = journey.history.len();
@@ -64,9 +67,11 @@ impl Training<'_> {
         journey.history.len() >= epochs as usize || is_impatient
     }
 
-    /// An epoch in one line; `speed` is of its training alone.
-    fn tell(&self, epoch: &Epoch, speed: &str, better: bool) {
-        let (epochs, Epoch { epoch, train_loss, val_loss, val_exact_match, .. }) = (self.params.epochs, epoch);
+    /// The last epoch in one line; `speed` is of its training alone.
+    fn tell(&self, journey: &Journey, speed: &str) {
+        let last = journey.history.last().expect("an epoch is done");
+        let (epochs, Epoch { epoch, train_loss, val_loss, val_exact_match, .. }) = (self.params.epochs, last);
+        let better = journey.since_best() == 0;
         let width = epochs.to_string().len();
         let best = if better { ", best so far" } else { "" };
         self.ctx.note(format!(
@@ -89,8 +94,8 @@ impl Training<'_> {
 }
 
 impl Journey<'_> {
-    /// One epoch, or what is left of it.
-    fn epoch(&mut self, keeper: &mut Keeper) -> Result<()> {
+    /// One epoch, or what is left of it: the speed of its training.
+    fn epoch(&mut self, keeper: &mut Keeper) -> Result<String> {
         let training = self.learner.training;
         let batches = training.batches(training.train);
         let (number, first) = (self.learner.epoch, self.learner.batches);
@@ -108,14 +113,12 @@ impl Journey<'_> {
         let train_loss = self.learner.loss / training.train.len() as f64;
         let mut kept = self.learner.kept();
         let epoch = training.validate(&mut kept, number, self.learner.last_lr(), train_loss)?;
-        let better = self.best.as_ref().is_none_or(|best| beats(&epoch, &best.epoch));
-        training.tell(&epoch, &speed, better);
-        if better {
+        if self.best.as_ref().is_none_or(|best| beats(&epoch, &best.epoch)) {
             self.best = Some(Best { epoch: epoch.clone(), network: kept });
         }
         self.history.push(epoch);
         self.learner.turn_over();
-        Ok(())
+        Ok(speed)
     }
 
     /// How many epochs have gone by since the best.

@@ -113,9 +113,8 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// After each epoch: saves, so that none is done again.
-    pub(super) fn after_epoch(&mut self, journey: &Journey) -> Result<()> {
-        self.save(journey)?;
+    /// Between epochs, with all saved: stops where that is asked.
+    pub(super) fn after_epoch(&self, journey: &Journey) -> Result<()> {
         // With nothing left to do, the result is there sooner than anything that stops it.
         let is_over = self.training.is_over(journey);
         if self.kept.is_some() && !is_over && self.training.ctx.stopping() {
@@ -124,7 +123,8 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    fn save(&mut self, journey: &Journey) -> Result<()> {
+    /// Saves where the journey is.
+    pub(super) fn save(&mut self, journey: &Journey) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         let start = Instant::now();
         let about = About::of(journey, &kept.origin, self.training.params.epochs);
