@@ -60,12 +60,20 @@ impl State {
 pub struct Assessment {
     pub state: State,
     pub reasons: Vec<String>,
-    /// What differs from the last run, where that is why.
+    /// What differs from the last run, where that is why: the first reasons, as data.
     pub changes: Vec<Reason>,
     /// None when blocked.
     pub ready: Option<Ready>,
     /// Its outputs, when fresh.
     pub outputs: Option<Outputs>,
+}
+
+impl Assessment {
+    /// The reasons at length.
+    pub fn whole_reasons(&self) -> Vec<String> {
+        let changes = self.changes.iter().map(ToString::to_string);
+        changes.chain(self.reasons.iter().skip(self.changes.len()).cloned()).collect()
+    }
 }
 
 /// All that is needed to run it.
@@ -234,7 +242,7 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
     if let Some(before) = before {
         state = State::Stale;
         changes = reasons::since(project, id, ready, &before.recipe);
-        reasons = changes.iter().map(ToString::to_string).collect();
+        reasons = changes.iter().map(Reason::brief).collect();
     }
     if let Some(progress) = resume(kind, ready).and_then(|resume| project.cache.waiting(resume, ready.key)) {
         if state == State::NeverRun {

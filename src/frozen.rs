@@ -7,7 +7,7 @@ use crate::cache::records::Record;
 use crate::error::Result;
 use crate::graph::StageId;
 use crate::project::Project;
-use crate::reasons;
+use crate::reasons::{self, Reason};
 use plantpipe_stage::format::Ancestor;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub fn assess(project: &mut Project, id: StageId, known: &Known) -> Result<Asses
     }
     let now = would_be(project, id, known)?;
     let changes = now.map(|now| reasons::since(project, id, &now, &record.recipe)).unwrap_or_default();
-    let reasons = changes.iter().map(ToString::to_string).collect();
+    let reasons = changes.iter().map(Reason::brief).collect();
     let outputs = Some(record.outputs.clone());
     let ready = Ready {
         key: record.key,

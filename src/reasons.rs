@@ -86,9 +86,12 @@ pub enum InputChange {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ArtifactChange {
     pub name: String,
-    /// In place of all input, by how many artifacts there are beside it.
+    /// The only artifact of its input.
     #[serde(skip)]
     pub alone: bool,
+    /// An output of a stage, which tells for itself why it is another one.
+    #[serde(skip)]
+    pub is_output: bool,
     /// None: what it was is no longer known.
     pub detail: Option<Detail>,
 }
@@ -210,6 +213,20 @@ impl TableDelta {
     }
 }
 
+impl Reason {
+    /// In few words, for a line that tells more: of what stages gave, only that it changed.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Input { name, change: InputChange::Changed { artifacts } }
+                if artifacts.iter().all(|artifact| artifact.is_output) =>
+            {
+                format!("input `{name}` changed")
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn word<T: Display>(value: Option<&T>, none: &str) -> String {
@@ -283,7 +300,8 @@ pub fn since(project: &mut Project, id: StageId, ready: &Ready, before: &Recipe)
         }
         let now = Listing::of(input.place, &input.snapshot.manifest, input.reads);
         let detail = project.cache.listing(old).map(|before| Detail::between(&before, &now));
-        changed.push(ArtifactChange { name: input.artifact, alone: input.alone, detail });
+        let is_output = project.cache.is_object(input.place);
+        changed.push(ArtifactChange { name: input.artifact, alone: input.alone, is_output, detail });
     }
     reasons
 }

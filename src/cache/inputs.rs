@@ -116,7 +116,7 @@ impl Cache {
     /// Keeps a list of what is read of a place, under its digest; an object that is read whole needs none.
     pub fn remember_input(&self, digest: Digest, place: &Path, manifest: &Manifest, reads: Reads) {
         let file = self.listing_path(digest);
-        if file.exists() || (reads == Reads::All && place.starts_with(self.root.join("objects"))) {
+        if file.exists() || (reads == Reads::All && self.is_object(place)) {
             return;
         }
         let listing = Listing::of(place, manifest, reads);

@@ -32,6 +32,11 @@ impl Cache {
         self.root.join(relative(digest))
     }
 
+    /// Whether a place is an object.
+    pub fn is_object(&self, place: &Path) -> bool {
+        place.starts_with(self.root.join("objects"))
+    }
+
     /// Moves a finished output folder from scratch into the store.
     ///
     /// Its bytes reach the disk first; an object that is there already and intact is kept. Files of an earlier object,

@@ -108,10 +108,10 @@ impl<'a> Told<'a> {
             "schema_version": 1,
             "stage": self.name,
             "state": self.assessment.state,
-            "reasons": self.assessment.reasons,
+            "reasons": self.assessment.whole_reasons(),
             "changes": self.assessment.changes,
             "behind": self.behind.iter().map(|(stage, found)| json!({
-                "stage": stage, "state": found.state, "reasons": found.reasons, "changes": found.changes,
+                "stage": stage, "state": found.state, "reasons": found.whole_reasons(), "changes": found.changes,
             })).collect::<Vec<_>>(),
             "key": ready.map(|ready| ready.key),
             "recipe": ready.map(|ready| &ready.recipe),
@@ -131,11 +131,11 @@ impl<'a> Told<'a> {
             State::Frozen => format!("{name} is frozen: its last result is used, though it would be another by now:\n"),
             state => format!("{name} is {}:\n", state.word()),
         };
-        for reason in &assessment.reasons {
+        for reason in assessment.whole_reasons() {
             text.push_str(&format!("  {reason}\n"));
         }
         for (stage, found) in &self.behind {
-            text.push_str(&format!("  {stage} is {}: {}\n", found.state.word(), found.reasons.join("; ")));
+            text.push_str(&format!("  {stage} is {}: {}\n", found.state.word(), found.whole_reasons().join("; ")));
         }
         for CutOff { stage, reasons } in &self.cut_off {
             let reasons = reasons.join("; ");

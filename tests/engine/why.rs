@@ -44,6 +44,18 @@ fn each_reason_is_named_and_what_follows_from_it() {
 }
 
 #[test]
+fn what_a_stage_gave_is_told_at_length_by_why_and_in_short_by_status() {
+    let world = chain();
+    world.run(&[]);
+    world.write("words/a.txt", "gamma ");
+    world.run(&["first"]);
+    assert!(why(&world, &["side"]).contains("  input `from` changed: ~1 file (~text.txt)\n"));
+    let status = world.ok(&["status"]).stdout;
+    assert!(status.contains("input `from` changed\n"), "{status}");
+    assert!(status.contains("side will run first"), "{status}");
+}
+
+#[test]
 fn a_stage_that_reran_and_gave_the_same_bytes_is_where_it_was_cut_off() {
     let world = chain();
     world.run(&[]);
@@ -54,8 +66,7 @@ fn a_stage_that_reran_and_gave_the_same_bytes_is_where_it_was_cut_off() {
     assert_eq!(
         told,
         "last is fresh: its recipe is recorded and its outputs are there\n  \
-         both reran (input `parts` changed: first: ~1 file (~text.txt); side: ~1 file (~text.txt)), \
-         its bytes are the same: cut off here\nlast ran: never run\n"
+         both reran (input `parts` changed), its bytes are the same: cut off here\nlast ran: never run\n"
     );
     let document: serde_json::Value =
         serde_json::from_str(&world.ok(&["why", "last", "--json"]).stdout).expect("a document");

@@ -167,13 +167,45 @@ fn recipe() -> Value {
     ])
 }
 
+/// How many came, went and changed, and the first of them.
+fn delta() -> Value {
+    object(vec![("added", count()), ("removed", count()), ("changed", count()), ("first", list(&text()))])
+}
+
+/// One reason as data, as `what` says.
+fn reason() -> Value {
+    let table = object(vec![("file", text()), ("columns_changed", truth()), ("rows", delta())]);
+    let detail = object(vec![("images", delta()), ("files", delta()), ("tables", list(&table))]);
+    let artifact = object(vec![("name", text()), ("detail", nullable(detail))]);
+    let is = ("is", one_of(&["new", "gone", "artifacts", "changed"]));
+    let artifacts = ("artifacts", list(&artifact));
+    let input = perhaps(object(vec![is]), vec![("before", count()), ("after", count()), artifacts]);
+    let file = one_of(&["new", "gone", "changed"]);
+    let words = ["schema", "kind", "param", "input", "code", "crate", "seed", "device", "lineage"];
+    let change = json!({ "anyOf": [input, file] });
+    let (before, after) = (("before", anything()), ("after", anything()));
+    let more = vec![("name", text()), ("kind", text()), ("file", text()), before, after, ("change", change)];
+    perhaps(object(vec![("what", one_of(&words))]), more)
+}
+
 fn why() -> Value {
+    let behind =
+        object(vec![("stage", text()), ("state", state()), ("reasons", list(&text())), ("changes", list(&reason()))]);
+    let last =
+        object(vec![("time", time()), ("seconds", number()), ("reasons", list(&text())), ("same_bytes", truth())]);
+    let cut_off = object(vec![("stage", text()), ("reasons", list(&text()))]);
+    let next = object(vec![("stage", text()), ("certain", truth()), ("last_seconds", number())]);
     let stage = document(vec![
         ("stage", text()),
         ("state", state()),
         ("reasons", list(&text())),
+        ("changes", list(&reason())),
+        ("behind", list(&behind)),
         ("key", nullable(digest())),
         ("recipe", nullable(recipe())),
+        ("last_run", nullable(last)),
+        ("cut_off", list(&cut_off)),
+        ("then", list(&next)),
     ]);
     let group = document(vec![("group", text()), ("instances", list(&stage))]);
     json!({ "anyOf": [stage, group] })
@@ -255,7 +287,8 @@ fn event() -> Value {
     let other = json!({ "type": "object", "required": ["event"], "properties": { "event": { "type": "string", "not": { "enum": known } } } });
     let each = events.into_iter().map(|(name, mut fields)| {
         fields.insert(0, ("event", json!({ "const": name })));
-        object(fields)
+        // Seconds since the run began, where they are told.
+        perhaps(object(fields), vec![("at", number())])
     });
     json!({ "anyOf": each.chain([other]).collect::<Vec<_>>() })
 }

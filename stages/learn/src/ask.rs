@@ -32,6 +32,7 @@ pub const ASK: Kind = Kind {
     params: &[],
     code: &[
         &NETWORK,
+        &plantpipe_kernels::CODE,
         &ASKING,
         &EXPLANATION,
         &sources::TOOLS,

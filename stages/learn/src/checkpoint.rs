@@ -34,7 +34,7 @@ pub const CHECKPOINT: Kind = Kind {
         format: "outputs",
     }],
     params: &[],
-    code: &[&NETWORK, &ASKING, &sources::TOOLS, &sources::SHARDS, &plantpipe_pixels::CODE],
+    code: &[&NETWORK, &plantpipe_kernels::CODE, &ASKING, &sources::TOOLS, &sources::SHARDS, &plantpipe_pixels::CODE],
     crates: CRATES,
     uses: Uses { device: true, ..Uses::NOTHING },
     run,

@@ -36,6 +36,10 @@ pub use train::TRAIN;
 
 use plantpipe_stage::{Code, Kind, code};
 
+/// Training asks for the same sizes of memory at every step.
+#[global_allocator]
+static MEMORY: plantpipe_kernels::Keep = plantpipe_kernels::Keep;
+
 /// The kinds that pipelines may name.
 pub const KINDS: &[&Kind] = &[&TRAIN, &PREDICT, &EXPLAIN, &EMBED, &PROBE];
 
@@ -51,6 +55,10 @@ const NETWORK: Code = code!(
     "models/activation.rs",
     "models/arch.rs",
     "models/efficientnet_lite0.rs",
+    "models/fused/block.rs",
+    "models/fused/layer.rs",
+    "models/fused/max_pool.rs",
+    "models/fused/mod.rs",
     "models/init.rs",
     "models/layers.rs",
     "models/mod.rs",

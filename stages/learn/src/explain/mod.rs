@@ -119,6 +119,7 @@ pub const EXPLAIN: Kind = Kind {
     ],
     code: &[
         &NETWORK,
+        &plantpipe_kernels::CODE,
         &EXPLANATION,
         &sources::SHARDS,
         &plantpipe_pixels::CODE,

@@ -1,11 +1,13 @@
 //! `EfficientNet-Lite0` exactly as timm builds `efficientnet_lite0`: [`EfficientNetLite0`]; symmetric padding, `ReLU6`,
 //! no squeeze-and-excite.
 
+use super::fused::{Shortcut, Unit, block};
 use super::init::Init;
-use super::layers::{Conv2d, Linear, relu6};
+use super::layers::{Conv2d, Linear};
 use super::norm::{BatchNorm2d, Phase};
 use burn::module::Module;
 use burn::tensor::Tensor;
+use plantpipe_kernels::Act;
 
 /// The stages: repeats, kernel, first stride, expansion, output channels.
 const STAGES: [(usize, usize, usize, usize, usize); 7] = [
@@ -64,10 +66,11 @@ impl EfficientNetLite0 {
 
     /// `[n, 3, h, w]` -> the activation after `conv_head`, `bn2` and `ReLU6`, `[n, 1280, h / 32, w / 32]`, rounded up.
     pub(crate) fn features(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
-        let x = self.conv_stem.forward(x); // [n, 32, h / 2, w / 2]
-        let x = relu6(self.bn1.forward(x, phase));
+        let stem = Unit { conv: &self.conv_stem, norm: &mut self.bn1, act: Act::Relu6 };
+        let x = block(x, vec![stem], Shortcut::None, Act::None, phase); // [n, 32, h / 2, w / 2]
         let x = self.blocks.iter_mut().flatten().fold(x, |x, block| block.forward(x, phase));
-        relu6(self.bn2.forward(self.conv_head.forward(x), phase))
+        let head = Unit { conv: &self.conv_head, norm: &mut self.bn2, act: Act::Relu6 };
+        block(x, vec![head], Shortcut::None, Act::None, phase)
     }
 }
 
@@ -123,18 +126,17 @@ impl Block {
     }
 
     fn forward(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
-        let input = self.shortcut.then(|| x.clone());
-        let x = if let (Some(conv_pwl), Some(bn3)) = (&self.conv_pwl, &mut self.bn3) {
-            let x = relu6(self.bn1.forward(self.conv_pw.forward(x), phase));
-            let x = relu6(self.bn2.forward(self.conv_dw.forward(x), phase));
-            bn3.forward(conv_pwl.forward(x), phase)
+        let Self { conv_pw, conv_dw, conv_pwl, bn1, bn2, bn3, shortcut } = self;
+        let units = if let (Some(conv_pwl), Some(bn3)) = (conv_pwl, bn3) {
+            vec![
+                Unit { conv: conv_pw, norm: bn1, act: Act::Relu6 },
+                Unit { conv: conv_dw, norm: bn2, act: Act::Relu6 },
+                Unit { conv: conv_pwl, norm: bn3, act: Act::None },
+            ]
         } else {
-            let x = relu6(self.bn1.forward(self.conv_dw.forward(x), phase));
-            self.bn2.forward(self.conv_pw.forward(x), phase)
+            vec![Unit { conv: conv_dw, norm: bn1, act: Act::Relu6 }, Unit { conv: conv_pw, norm: bn2, act: Act::None }]
         };
-        match input {
-            Some(input) => x + input,
-            None => x,
-        }
+        let shortcut = if *shortcut { Shortcut::Input } else { Shortcut::None };
+        block(x, units, shortcut, Act::None, phase)
     }
 }

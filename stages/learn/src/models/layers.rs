@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d, layer_norm, linear};
 use burn::tensor::ops::ConvOptions;
+use plantpipe_kernels::Reach;
 
 /// A square convolution without bias, padded symmetrically by `kernel / 2`.
 #[derive(Module, Debug)]
@@ -34,6 +35,26 @@ impl Conv2d {
         let fan_out = (out * kernel * kernel / groups) as f64;
         let weight = init.normal([out, channels / groups, kernel, kernel], (2.0 / fan_out).sqrt());
         Self { weight, stride, groups }
+    }
+
+    /// `[out, in / groups, kernel, kernel]`.
+    pub(super) fn weight(&self) -> Tensor<4> {
+        self.weight.val()
+    }
+
+    /// What it does to planes of a size, as the kernels know it.
+    pub(super) fn shape(&self, height: usize, width: usize) -> plantpipe_kernels::Conv {
+        let [out, channels, kernel, _] = self.weight.dims();
+        let reach = if self.groups == 1 { Reach::Dense } else { Reach::Depthwise };
+        plantpipe_kernels::Conv {
+            channels: channels * self.groups,
+            out,
+            kernel,
+            stride: self.stride,
+            reach,
+            height,
+            width,
+        }
     }
 
     /// `[n, in, h, w]` -> `[n, out, h / stride, w / stride]`, rounded up.
@@ -80,6 +101,11 @@ impl Linear {
         self.weight.dims()[1]
     }
 
+    /// Weight `[out, in]` and bias `[out]`.
+    pub(super) fn parameters(&self) -> (Tensor<2>, Tensor<1>) {
+        (self.weight.val(), self.bias.val())
+    }
+
     /// `[n, in]` -> `[n, out]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         linear(x, self.weight.val().transpose(), Some(self.bias.val()))
@@ -119,11 +145,16 @@ pub(crate) struct LayerNorm {
 
 impl LayerNorm {
     /// What every published `ViT` has; `PyTorch`'s default is 1e-5.
-    const EPS: f64 = 1e-6;
+    pub(super) const EPS: f64 = 1e-6;
 
     /// Standardises and no more.
     pub(crate) fn new(init: &Init, channels: usize) -> Self {
         Self { weight: init.constant(channels, 1.0), bias: init.constant(channels, 0.0) }
+    }
+
+    /// Weight and bias.
+    pub(super) fn parameters(&self) -> [Tensor<1>; 2] {
+        [self.weight.val(), self.bias.val()]
     }
 
     /// `[n, tokens, channels]`, same shape out.

@@ -3,6 +3,7 @@
 mod activation;
 mod arch;
 mod efficientnet_lite0;
+mod fused;
 mod init;
 mod layers;
 mod norm;

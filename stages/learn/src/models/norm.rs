@@ -7,6 +7,7 @@ use super::init::Init;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::module::batch_norm_train;
+use plantpipe_kernels::Statistics;
 
 /// Which statistics normalise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,20 +49,52 @@ impl BatchNorm2d {
     /// `[n, channels, h, w]`, same shape out.
     pub(crate) fn forward(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
         match phase {
-            Phase::Train if self.weight.is_require_grad() => self.train(x),
+            Phase::Train if self.learns() => self.train(x),
             Phase::Train | Phase::Eval => self.eval(x),
         }
     }
 
     fn train(&mut self, x: Tensor<4>) -> Tensor<4> {
         let [n, _, h, w] = x.dims();
-        let count = (n * h * w) as f64;
         let batch = batch_norm_train(x, self.weight.val(), self.bias.val(), self.eps);
-        // A single value has no spread to correct.
-        let unbiased = batch.variance * (count / (count - 1.0).max(1.0));
-        blend(&mut self.running_mean, batch.mean);
-        blend(&mut self.running_var, unbiased);
+        self.blend(batch.mean, batch.variance, n * h * w);
         batch.output
+    }
+
+    /// Moves the running statistics towards those of a batch with `count` values a channel.
+    fn blend(&mut self, mean: Tensor<1>, variance: Tensor<1>, count: usize) {
+        let count = count as f64;
+        // A single value has no spread to correct.
+        let unbiased = variance * (count / (count - 1.0).max(1.0));
+        blend(&mut self.running_mean, mean);
+        blend(&mut self.running_var, unbiased);
+    }
+
+    /// The same of what the kernels found.
+    pub(super) fn follow(&mut self, batch: Statistics, count: usize) {
+        let device = self.running_mean.val().device();
+        let tensor = |values: Vec<f32>| Tensor::from_floats(values.as_slice(), &device);
+        self.blend(tensor(batch.mean), tensor(batch.variance), count);
+    }
+
+    /// The running statistics.
+    pub(super) fn running(&self) -> Statistics {
+        let values = |of: &Param<Tensor<1>>| of.val().into_data().try_to_vec().expect("statistics are f32");
+        Statistics { mean: values(&self.running_mean), variance: values(&self.running_var) }
+    }
+
+    /// Whether training is by the batch's statistics.
+    pub(super) fn learns(&self) -> bool {
+        self.weight.is_require_grad()
+    }
+
+    /// Weight and bias.
+    pub(super) fn affine(&self) -> [Tensor<1>; 2] {
+        [self.weight.val(), self.bias.val()]
+    }
+
+    pub(super) fn eps(&self) -> f64 {
+        self.eps
     }
 
     fn eval(&self, x: Tensor<4>) -> Tensor<4> {

@@ -1,13 +1,12 @@
 //! `ResNet-18`, `34` and `50` (He et al. 2016) with torchvision's and timm's tensor names: [`ResNet`].
 
+use super::fused::{Shortcut, Unit, block, max_pool};
 use super::init::Init;
 use super::layers::{Conv2d, Linear};
 use super::norm::{BatchNorm2d, Phase};
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
+use plantpipe_kernels::Act;
 
 /// Which of the `ResNets`.
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +59,9 @@ impl ResNet {
     /// `[n, 3, h, w]` -> the activation of `layer4`, `[n, 512, h / 32, w / 32]` (2048 channels of a bottleneck network),
     /// rounded up.
     pub(crate) fn features(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
-        let x = self.conv1.forward(x); // [n, 64, h / 2, w / 2]
-        let x = relu(self.bn1.forward(x, phase));
-        let x = max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])); // [n, 64, h / 4, w / 4]
+        let stem = Unit { conv: &self.conv1, norm: &mut self.bn1, act: Act::Relu };
+        let x = block(x, vec![stem], Shortcut::None, Act::None, phase); // [n, 64, h / 2, w / 2]
+        let x = max_pool(x); // [n, 64, h / 4, w / 4]
         [&mut self.layer1, &mut self.layer2, &mut self.layer3, &mut self.layer4]
             .into_iter()
             .flatten()
@@ -121,16 +120,18 @@ impl Block {
     }
 
     fn forward(&mut self, x: Tensor<4>, phase: Phase) -> Tensor<4> {
-        let shortcut = match &mut self.downsample {
-            Some((conv, norm)) => norm.forward(conv.forward(x.clone()), phase),
-            None => x.clone(),
-        };
-        let x = relu(self.bn1.forward(self.conv1.forward(x), phase));
-        let mut x = self.bn2.forward(self.conv2.forward(x), phase);
-        if let (Some(conv3), Some(bn3)) = (&self.conv3, &mut self.bn3) {
-            x = bn3.forward(conv3.forward(relu(x)), phase);
+        let Self { conv1, bn1, conv2, bn2, conv3, bn3, downsample } = self;
+        let mut units =
+            vec![Unit { conv: conv1, norm: bn1, act: Act::Relu }, Unit { conv: conv2, norm: bn2, act: Act::None }];
+        if let (Some(conv), Some(norm)) = (conv3, bn3) {
+            units[1].act = Act::Relu;
+            units.push(Unit { conv, norm, act: Act::None });
         }
-        relu(x + shortcut)
+        let shortcut = match downsample {
+            Some((conv, norm)) => Shortcut::Unit(Unit { conv, norm, act: Act::None }),
+            None => Shortcut::Input,
+        };
+        block(x, units, shortcut, Act::Relu, phase)
     }
 }
 

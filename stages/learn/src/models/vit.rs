@@ -2,6 +2,7 @@
 //! `vit_small_patch14_dinov2`: [`Vit`]; learnt position embeddings, norm first, the class token pooled.
 
 use super::activation::{Activation, Beside};
+use super::fused::{Parts, layer};
 use super::init::Init;
 use super::layers::{LayerNorm, Linear};
 use super::norm::Phase;
@@ -55,7 +56,8 @@ impl Vit {
 
     /// `[n, 3, size, size]` -> the normed class token, `[n, width]`.
     pub(super) fn pooled(&self, x: Tensor<4>, phase: Phase) -> Tensor<2> {
-        self.pooled_seen(x, phase, &mut |_, attention| attention)
+        let tokens = self.blocks.iter().fold(self.embed(x, phase), |x, block| block.forward(x, phase));
+        self.pool(tokens)
     }
 
     /// The same, where `see` gets each block's number and attention `[n, heads, tokens, tokens]`, after the softmax, and
@@ -71,10 +73,7 @@ impl Vit {
     /// `[n, 3, size, size]` -> the activation of the last block's first norm.
     pub(super) fn activation(&self, x: Tensor<4>, phase: Phase) -> Activation {
         let (last, before) = self.blocks.split_last().expect("a ViT has blocks");
-        let tokens = before.iter().fold(self.embed(x, phase), |x, block| {
-            let normed = block.norm1.forward(x.clone());
-            block.rest(x, normed, phase, &mut |attention| attention)
-        });
+        let tokens = before.iter().fold(self.embed(x, phase), |x, block| block.forward(x, phase));
         let normed = last.norm1.forward(tokens.clone());
         let [n, count, width] = normed.dims();
         let side = (count - 1).isqrt();
@@ -169,6 +168,22 @@ impl Block {
             mlp: Mlp { fc1: Linear::normal(init, width, 4 * width), fc2: Linear::normal(init, 4 * width, width) },
             ls2: scale(init),
         }
+    }
+
+    /// Tokens `[n, tokens, width]` to tokens: by the CPU's own kernel where it can, else by Burn's operations.
+    fn forward(&self, x: Tensor<3>, phase: Phase) -> Tensor<3> {
+        let Self { norm1, attn, ls1, norm2, mlp, ls2 } = self;
+        let parts = Parts {
+            norms: [norm1.parameters(), norm2.parameters()],
+            linear: [&attn.qkv, &attn.proj, &mlp.fc1, &mlp.fc2].map(Linear::parameters),
+            scales: ls1.as_ref().zip(ls2.as_ref()).map(|(ls1, ls2)| [ls1.gamma.val(), ls2.gamma.val()]),
+            heads: attn.heads,
+            eps: LayerNorm::EPS,
+        };
+        layer(&x, &parts).unwrap_or_else(|| {
+            let normed = norm1.forward(x.clone());
+            self.rest(x, normed, phase, &mut |attention| attention)
+        })
     }
 
     /// All of the block after its first norm: tokens, and tokens normed, `[n, tokens, width]` both, to tokens.

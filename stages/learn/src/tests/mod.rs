@@ -10,6 +10,7 @@ mod options;
 mod probe;
 mod published;
 mod resume;
+mod speed;
 pub(crate) mod timm;
 mod training;
 #[cfg(feature = "wgpu")]

