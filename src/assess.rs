@@ -14,7 +14,7 @@ use crate::reasons::{self, Reason};
 use crate::recipe::{Key, Recipe};
 use crate::sources;
 use plantpipe_stage::format::{Ancestor, Edge, Lineage};
-use plantpipe_stage::{Artifact, Reads};
+use plantpipe_stage::{Artifact, Kind, Reads};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,8 @@ pub enum State {
     NeverRun,
     /// Upstream will rerun, or a source is absent, so the key isn't known yet.
     Blocked,
+    /// As stale or never run, and a checkpoint waits: the next run goes on from it.
+    Interrupted,
     /// As stale or never run, and the last try failed.
     Failed,
     /// Not to be run: its last result is used.
@@ -46,6 +48,7 @@ impl State {
             Self::Missing => "missing",
             Self::NeverRun => "never run",
             Self::Blocked => "blocked",
+            Self::Interrupted => "interrupted",
             Self::Failed => "failed",
             Self::Frozen => "frozen",
         }
@@ -232,6 +235,7 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
         });
     }
     let stage = project.graph.stage(id);
+    let kind = stage.kind;
     let last = project.cache.last(project.profile(), &stage.name.value);
     let before = last.done.and_then(|key| project.cache.record(key));
     let (mut state, mut reasons, mut changes) = (State::NeverRun, vec!["never run".to_owned()], Vec::new());
@@ -240,6 +244,13 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
         changes = reasons::since(project, id, ready, &before.recipe);
         reasons = changes.iter().map(Reason::brief).collect();
     }
+    if let Some(progress) = resume(kind, ready).and_then(|resume| project.cache.waiting(resume, ready.key)) {
+        if state == State::NeverRun {
+            reasons.clear();
+        }
+        state = State::Interrupted;
+        reasons.push(format!("a checkpoint waits: {progress}"));
+    }
     if let Some((key, message)) = last.failed
         && key == ready.key
     {
@@ -247,6 +258,11 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
         reasons.push(format!("the last try failed: {message}"));
     }
     Ok((state, reasons, changes))
+}
+
+/// What a stage's checkpoint is kept under; none for a kind that keeps none.
+pub fn resume(kind: &Kind, ready: &Ready) -> Option<Key> {
+    Some(ready.recipe.resume(kind.uses.grows?))
 }
 
 /// What lies upstream, without times, hosts and absolute paths.

@@ -52,6 +52,11 @@ impl Error {
         Self::Failed { message: message.into(), hint: None }
     }
 
+    /// A stage was asked to stop by someone else than a signal to this process.
+    pub fn stopped() -> Self {
+        Self::Interrupted { signal: signal_hook::consts::SIGTERM }
+    }
+
     /// A file operation that failed: `cannot <verb> <path>: <why>`.
     pub fn io(verb: &str, path: &Path, error: &std::io::Error) -> Self {
         let hint = match error.kind() {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use std::io::{BufRead, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Runs the action in `file`.
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex};
 /// # Errors
 /// When the action cannot be read or the report cannot be written; a stage's own failure is in the report.
 pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
-    die_with_parent();
+    let orders = Orders::listen();
     let bytes = std::fs::read(file).map_err(|error| Error::io("read", file, &error))?;
     let action: Action = serde_json::from_slice(&bytes)
         .map_err(|error| Error::usage(format!("{} is no action: {error}", file.display())))?;
@@ -29,11 +30,15 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         .num_threads(action.threads)
         .build_global()
         .map_err(|error| Error::failed(format!("cannot start {} threads: {error}", action.threads)))?;
+    if action.checkpoint.is_some() {
+        orders.obey_politely();
+    }
 
-    let context = Context::new(&action, |event| say(&event));
+    let context = Context::new(&action, |event| say(&event)).stopped_by(|| orders.stopping());
     let panic = catch_panics();
     let outcome = match std::panic::catch_unwind(AssertUnwindSafe(|| (kind.run)(&context))) {
         Ok(Ok(())) => Outcome::Done,
+        Ok(Err(_)) if context.has_stopped() => Outcome::Stopped,
         Ok(Err(error)) => Outcome::Failed(error),
         Err(_) => Outcome::Bug(panic.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()),
     };
@@ -45,6 +50,7 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         schema: ACTION_SCHEMA,
         outcome,
         openings: context.openings(),
+        checkpoint: context.afterwards(),
         items: context.into_items(),
         peak_memory: peak_memory(),
     };
@@ -71,17 +77,47 @@ fn peak_memory() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Ends this process when whoever started it closes our standard input, says `stop` on it, or dies.
-fn die_with_parent() {
-    std::thread::spawn(|| {
-        let stop = |line: std::io::Result<String>| line.is_ok_and(|line| line == "stop");
-        let _ = std::io::stdin().lock().lines().any(stop);
-        // What this process has started dies with it: they are one group.
-        if rustix::process::getpgrp() == rustix::process::getpid() {
-            let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
-        }
-        std::process::exit(1);
-    });
+/// What whoever started this process says on its standard input: the line `stop` asks for a checkpoint and an end; that
+/// it is closed, because they died or will wait no longer, ends this process at once.
+#[derive(Clone, Default)]
+struct Orders {
+    stopping: Arc<AtomicBool>,
+    /// Whether there is a checkpoint to be had; without one, `stop` is the end too.
+    politely: Arc<AtomicBool>,
+}
+
+impl Orders {
+    fn listen() -> Self {
+        let orders = Self::default();
+        let heard = orders.clone();
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lock().lines() {
+                match line {
+                    Ok(line) if line.trim() != "stop" => {}
+                    Ok(_) if heard.politely.load(Ordering::SeqCst) => heard.stopping.store(true, Ordering::SeqCst),
+                    _ => break,
+                }
+            }
+            end();
+        });
+        orders
+    }
+
+    fn obey_politely(&self) {
+        self.politely.store(true, Ordering::SeqCst);
+    }
+
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+}
+
+/// Ends this process, and with it what it has started: they are one group.
+fn end() -> ! {
+    if rustix::process::getpgrp() == rustix::process::getpid() {
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
+    }
+    std::process::exit(1)
 }
 
 /// Keeps the first panic's message and place instead of printing it.

@@ -74,6 +74,13 @@ impl Recipe {
         Digest::of_json("plantpipe 2026 family", &recipe)
     }
 
+    /// What runs have in common that may go on from one another's checkpoints: the recipe without the params that may grow.
+    pub fn resume(&self, grows: &[&str]) -> Key {
+        let mut recipe = self.clone();
+        recipe.params.retain(|name, _| !grows.contains(&name.as_str()));
+        Digest::of_json("plantpipe 2026 resume", &recipe)
+    }
+
     /// What differs from an earlier recipe.
     pub fn reasons_since(&self, before: &Self) -> Vec<Reason> {
         let mut reasons = Vec::new();

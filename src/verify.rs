@@ -181,6 +181,7 @@ fn again(
         Ok(Outcome::Failed(error)) => Ok(Verdict::Failed { message: error.message }),
         Ok(Outcome::Bug(message)) => Ok(Verdict::Failed { message: format!("a bug: {message}") }),
         Err(error @ Error::Failed { .. }) => Ok(Verdict::Failed { message: error.to_string() }),
+        Ok(Outcome::Stopped) => Err(Error::stopped()),
         Err(error) => Err(error),
     };
     cache::remove(&place)?;

@@ -1,6 +1,7 @@
 //! plantpipe's engine with fake stage kinds, for the engine's tests: they read and write a few bytes of text.
 
 use plantpipe::registry::Registry;
+use plantpipe_stage::checkpoint::Found;
 use plantpipe_stage::format::{Answer, Answers, OutputRow, Outputs};
 use plantpipe_stage::{
     Arity, Context, Error, InputSpec, IoContext, Item, Kind, Opening, OutputSpec, ParamSpec, ParamType, Reads, Result,
@@ -14,7 +15,7 @@ fn main() -> ExitCode {
         kinds: &[
             &[
                 &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &LOOK, &ROWS,
-                &SCORE, &MEET, &STUMBLE,
+                &SCORE, &MEET, &STUMBLE, &COUNT,
             ],
             plantpipe_command::KINDS,
         ],
@@ -115,6 +116,77 @@ fn each(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Counts to `to` and writes the numbers down; tells each that it counts, keeps a checkpoint after it, and waits at the
+/// number in the file `hold`, if there is one. A level count goes the same way however far it goes, a steep one doesn't.
+const COUNT: Kind = Kind {
+    name: "count",
+    doc: "counts",
+    params: &[
+        ParamSpec { name: "to", doc: "the last number", ty: ParamType::Int { min: 1, max: 99 }, default: Some("5") },
+        ParamSpec { name: "level", doc: "count level", ty: ParamType::Bool, default: Some("false") },
+        ParamSpec { name: "fail", doc: "fail at the end", ty: ParamType::Bool, default: Some("false") },
+    ],
+    uses: Uses { grows: Some(&["to"]), ..Uses::NOTHING },
+    run: count,
+    ..BASE
+};
+
+#[derive(serde::Deserialize)]
+struct CountParams {
+    to: u64,
+    level: bool,
+    fail: bool,
+}
+
+fn count(ctx: &Context) -> Result<()> {
+    let CountParams { to, level, fail } = ctx.params()?;
+    let checkpoint = ctx.checkpoint()?.expect("a run of a pipeline keeps checkpoints");
+    let mut own = match checkpoint.own() {
+        Found::Saved(saved) => Some(saved),
+        Found::Nothing => None,
+        Found::Damaged => {
+            ctx.note("the checkpoint is damaged");
+            None
+        }
+    };
+    if own.is_none()
+        && let Some(other) = checkpoint.others().next()
+    {
+        if level { own = Some(other) } else { ctx.note("a steep count begins anew") }
+    }
+    let state = own.map(|saved| saved.open().map(std::fs::read_to_string));
+    let mut counted = match state {
+        Some(Ok(text)) => text.io("read", "a state")?,
+        Some(Err(_)) => {
+            ctx.note("the state is damaged");
+            String::new()
+        }
+        None => String::new(),
+    };
+    let done = counted.split_whitespace().count() as u64;
+    if done > 0 {
+        ctx.note(format!("goes on after {done}"));
+    }
+    for number in done + 1..=to {
+        ctx.note(format!("counts {number}"));
+        counted.push_str(&format!("{} ", if level { number } else { number * to }));
+        let write = |path: &Path| std::fs::write(path, &counted).io("write", path);
+        checkpoint.save(&format!("{number} of {to}"), serde_json::Value::Null, write)?;
+        while !ctx.stopping() && std::fs::read_to_string("hold").is_ok_and(|hold| hold == number.to_string()) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        if ctx.stopping() {
+            return Err(ctx.stopped());
+        }
+    }
+    if fail {
+        return Err(Error::new("it was told to fail"));
+    }
+    if level {
+        ctx.keep_checkpoint();
+    }
+    write(ctx, &format!("{}{counted}", read(&ctx.input("from").path)?))
+}
 /// Joins each file of one input with the file of that name in the other: an item is a pair, and both inputs count.
 const PAIRS: Kind = Kind {
     name: "pairs",

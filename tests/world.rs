@@ -123,7 +123,7 @@ impl From<Output> for Ended {
 
 /// Waits until something is so, at most ten seconds.
 #[track_caller]
-pub fn wait_until(what: &str, so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     for _ in 0..1000 {
         if so() {
             return;

@@ -9,6 +9,7 @@
 //! ├── records/<key>.json       recipe -> output digests, written last
 //! ├── records/<key>.items      what a per-item stage made of each item
 //! ├── families/<family>.json   the last record of recipes that differ in their items only
+//! ├── checkpoints/<resume key>/<key>/ what an unfinished run goes on from
 //! ├── inputs/<digest>          what went in, file by file and row by row, for `why`
 //! ├── stages/<profile>/<stage>.json   what the stage was last time
 //! ├── scratch/                 where a running stage writes
@@ -17,6 +18,7 @@
 //! └── runs/<time>.json         times and machine, a run each
 //! ```
 
+pub mod checkpoints;
 pub mod digest;
 pub mod gc;
 pub mod inputs;

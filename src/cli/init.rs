@@ -124,6 +124,7 @@ fn look(data: &Path, registry: Registry, global: &Global) -> Result<Look> {
         report: scratch.path().join("report.json"),
         lineage: None,
         previous: None,
+        checkpoint: None,
     };
     make(&action.scratch)?;
     let mut console = Console::new(false, global.verbosity(), ["data"].into_iter());

@@ -47,13 +47,16 @@ impl Status {
         let rows = rows(stages.iter().map(|(stage, _)| *stage));
         let names = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
         let kinds = stages.iter().map(|(stage, _)| stage.kind.name.len()).max().unwrap_or(0);
+        // As wide as `never run`, so that most tables look alike.
+        let words = stages.iter().map(|(_, assessment)| assessment.state.word().len());
+        let states = words.fold(State::NeverRun.word().len(), usize::max) + 2;
         let mut text = String::new();
         for row in rows {
             let Some(at) = row.stage else {
                 let instances = || stages.iter().filter(|(stage, _)| stage.group() == Some(&row.name));
                 let fresh = instances().filter(|(_, assessment)| assessment.state == State::Fresh).count();
                 let count = format!("{fresh} of {} fresh", instances().count());
-                text.push_str(&format!("{:<11}{:<names$}  {:<kinds$}  {count}\n", "", row.name, ""));
+                text.push_str(&format!("{:<states$}{:<names$}  {:<kinds$}  {count}\n", "", row.name, ""));
                 continue;
             };
             let (stage, assessment) = stages[at];
@@ -61,7 +64,7 @@ impl Status {
             let (state, name, kind) = (assessment.state.word(), row.name, stage.kind.name);
             let reasons =
                 if assessment.state == State::NeverRun { String::new() } else { assessment.reasons.join("; ") };
-            let line = format!("{style}{state:<11}{style:#}{name:<names$}  {kind:<kinds$}  {reasons}");
+            let line = format!("{style}{state:<states$}{style:#}{name:<names$}  {kind:<kinds$}  {reasons}");
             text.push_str(line.trim_end());
             text.push('\n');
         }
@@ -73,7 +76,7 @@ fn style(state: State) -> Style {
     match state {
         State::Fresh => AnsiColor::Green.on_default(),
         State::Frozen => AnsiColor::Cyan.on_default(),
-        State::Stale | State::Missing => AnsiColor::Yellow.on_default(),
+        State::Stale | State::Missing | State::Interrupted => AnsiColor::Yellow.on_default(),
         State::Failed => AnsiColor::Red.on_default(),
         State::NeverRun | State::Blocked => Style::new().dimmed(),
     }

@@ -25,6 +25,7 @@ pub fn run_tool(action: &Action, folder: &Path, console: &mut Console) -> Result
     match report.outcome {
         Outcome::Done => Ok(()),
         Outcome::Failed(error) => Err(Error::Failed { message: error.message, hint: error.hint }),
+        Outcome::Stopped => Err(Error::stopped()),
         Outcome::Bug(message) => Err(Error::Bug { message }),
     }
 }

@@ -1,7 +1,7 @@
 //! From a report to a record: [`keep`] brings a stage's outputs into the store, looks at its inputs again, and records
 //! them last.
 
-use crate::assess::Ready;
+use crate::assess::{Ready, resume};
 use crate::cache::openings::Opened;
 use crate::cache::records::{Last, LastRan, Outputs, Record, SCHEMA};
 use crate::cache::scan::{Scanner, Snapshot};
@@ -12,7 +12,7 @@ use crate::project::Project;
 use crate::reasons;
 use crate::recipe::Key;
 use jiff::Timestamp;
-use plantpipe_stage::{Action, Opening, Outcome, Report};
+use plantpipe_stage::{Action, Afterwards, Opening, Outcome, Report};
 use std::path::Path;
 
 /// What a stage gave.
@@ -36,6 +36,7 @@ pub fn keep(
 ) -> Result<Kept> {
     match report.outcome {
         Outcome::Done => {}
+        Outcome::Stopped => return Err(Error::stopped()),
         Outcome::Failed(error) => return Err(Error::Failed { message: error.message, hint: error.hint }),
         Outcome::Bug(message) => return Err(Error::Bug { message }),
     }
@@ -83,6 +84,11 @@ pub fn keep(
         seconds,
         peak_memory: report.peak_memory,
     })?;
+    if let Some(resume) = resume(kind, ready)
+        && report.checkpoint == Afterwards::Remove
+    {
+        project.cache.remove_checkpoint(resume, ready.key)?;
+    }
     if let Some(family) = items::family(kind, ready) {
         project.cache.write_family(family, ready.key)?;
     }

@@ -4,7 +4,7 @@ use super::board::{Board, Stand};
 use super::keep::{Kept, keep};
 use super::shares::{Held, Shares, Takes, Wish};
 use super::{Failures, Options, sources};
-use crate::assess::{Assessment, Known, Ready, State, assess, locate};
+use crate::assess::{Assessment, Known, Ready, State, assess, locate, resume};
 use crate::cache;
 use crate::cache::records::{Last, Outputs};
 use crate::conduct::{GPU, THREADS};
@@ -18,6 +18,7 @@ use crate::locked::Locked;
 use crate::project::Project;
 use crate::recipe::Key;
 use crate::run_record::StageRun;
+use plantpipe_stage::checkpoint::Start;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -254,6 +255,10 @@ impl<'a> Work<'a> {
         let earlier = if forced { None } else { items::earlier(self.project, id, &ready)? };
         let mut action = action(self.project, id, &ready, &scratch, threads)?;
         action.previous = earlier.as_ref().map(|earlier| earlier.previous.clone());
+        let start = if forced { Start::Anew } else { Start::GoOn };
+        let kind = self.project.graph.stage(id).kind;
+        let place = |resume| self.project.cache.checkpoint(resume, ready.key, start);
+        action.checkpoint = resume(kind, &ready).map(place);
         self.executor.submit(Job(id.0), &action)?;
         self.running.insert(id, Try { ready, action, earlier, reasons, started });
         self.board.change(id, Stand::Running);
@@ -413,6 +418,7 @@ pub fn action(project: &Project, id: StageId, ready: &Ready, scratch: &Path, thr
         report: scratch.join("report.json"),
         lineage: ready.lineage.clone(),
         previous: None,
+        checkpoint: None,
     })
 }
 

@@ -18,6 +18,7 @@ mod matrix;
 mod openings;
 mod parallel;
 mod predict;
+mod resume;
 mod retries;
 mod runs;
 mod schema;

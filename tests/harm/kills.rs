@@ -17,6 +17,8 @@ pub struct Seen {
     pub started: BTreeSet<String>,
     /// Those that ended well.
     pub done: BTreeSet<String>,
+    /// Epochs that were told of, each with its stage: it had been saved by then.
+    pub epochs: BTreeSet<(String, String)>,
     pub ended: bool,
 }
 
@@ -35,6 +37,11 @@ pub fn seen(world: &World) -> Seen {
         match event["event"].as_str() {
             Some("stage_started") => _ = seen.started.insert(stage()),
             Some("stage_done") => _ = seen.done.insert(stage()),
+            Some("stage_note") => {
+                let note = event["note"].as_str().expect("a sentence");
+                let epoch = note.strip_prefix("epoch ").and_then(|rest| rest.split_once(": train loss"));
+                seen.epochs.extend(epoch.map(|(epoch, _)| (stage(), epoch.trim().to_owned())));
+            }
             Some("run_done") => seen.ended = true,
             _ => {}
         }
@@ -65,8 +72,8 @@ fn kill(run: &mut Child, chance: &mut ChaCha8Rng) {
 pub fn endure(setting: Setting, kills: u64, longest: Duration, purpose: &str) {
     let calm = Calm::of(setting);
     let chance = &mut chance(purpose);
-    let (mut world, mut done) = ((setting.make)(), BTreeSet::new());
-    let (mut cut, mut whole) = (0, 0);
+    let (mut world, mut done, mut epochs) = ((setting.make)(), BTreeSet::new(), BTreeSet::new());
+    let (mut cut, mut whole, mut resumed) = (0, 0, 0);
     for number in 1..=kills {
         let instant = longest.mul_f64(chance.random_range(0.0..1.0));
         let mut run = start(&world, &setting);
@@ -76,19 +83,26 @@ pub fn endure(setting: Setting, kills: u64, longest: Duration, purpose: &str) {
         let seen = seen(&world);
         let again: Vec<&String> = seen.started.intersection(&done).collect();
         assert!(again.is_empty(), "kill {number}, after {instant:?}: {again:?} had ended well and ran again");
+        let again: Vec<_> = seen.epochs.intersection(&epochs).collect();
+        assert!(again.is_empty(), "kill {number}, after {instant:?}: {again:?} had been saved and were done again");
         cut += u64::from(!seen.ended);
+        resumed += usize::from(!epochs.is_empty() && !seen.epochs.is_empty());
         done.extend(seen.done);
+        epochs.extend(seen.epochs);
         calm.check_fresh(&world);
         if seen.ended || number % 8 == 0 || number == kills {
             let started = calm.check_next_run(&world);
             assert!(started.iter().all(|name| !done.contains(name)), "{started:?} again, of {done:?}");
             assert_eq!(world.run(setting.args), [""; 0]);
-            (world, done) = ((setting.make)(), BTreeSet::new());
+            (world, done, epochs) = ((setting.make)(), BTreeSet::new(), BTreeSet::new());
             whole += 1;
         }
     }
     assert!(cut > 0, "every run was quicker than its kill");
-    println!("{kills} kills, {cut} of them before the end; {whole} runs brought to their end: all as undisturbed");
+    println!(
+        "{kills} kills, {cut} of them before the end, {resumed} trainings that went on and were cut again; {whole} runs \
+         brought to their end: all as undisturbed"
+    );
 }
 
 #[test]

@@ -23,7 +23,8 @@ use calm::Setting;
 use plantpipe_stage::random::{ChaCha8Rng, keyed};
 use rand::RngExt;
 
-/// Per-item stages, branches that can run at once, a published page, something that counts openings.
+/// A per-item stage, branches that can run at once, a stage that keeps checkpoints, a published page, something that counts
+/// openings.
 const LEAF: &str = r#"
 [pipeline]
 name = "harm"
@@ -53,6 +54,10 @@ inputs = { parts = ["left", "right"] }
 [stages.model]
 kind = "learn"
 inputs = { from = "left" }
+
+[stages.counted]
+kind = "count"
+inputs = { from = "right" }
 
 [stages.score]
 kind = "score"

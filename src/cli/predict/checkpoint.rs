@@ -126,6 +126,7 @@ impl Predict {
             report: scratch.path().join("report.json"),
             lineage: None,
             previous: None,
+            checkpoint: None,
         };
         run_tool(&action, &file(Path::new("."))?, &mut console)?;
         let folder = out.join("outputs");

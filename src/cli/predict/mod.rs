@@ -110,6 +110,7 @@ impl Predict {
             report: scratch.path().join("report.json"),
             lineage: None,
             previous: None,
+            checkpoint: None,
         };
         let verbosity = if global.json { Verbosity::Quiet } else { global.verbosity() };
         let mut console = Console::new(false, verbosity, [stage.as_str()].into_iter());

@@ -21,6 +21,7 @@ pub(crate) fn action(kind: &Kind, folder: &Path) -> Action {
         report: folder.join("report.json"),
         lineage: None,
         previous: None,
+        checkpoint: None,
     }
 }
 

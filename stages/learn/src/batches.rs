@@ -119,22 +119,29 @@ impl Batches<'_> {
         self.each(&order, &|at| view(at / views, at % views), work)
     }
 
-    /// Every photograph once, in an order of the epoch's own, varied: for training.
+    /// Every photograph once, in an order of the epoch's own, varied, but for the first so many batches: for training.
     pub(crate) fn varied<T>(
         &self,
         augment: &Augment,
         seed: u64,
         epoch: u64,
+        first: usize,
         work: impl FnMut(Batch) -> Result<T>,
     ) -> Result<Vec<T>> {
         let mut order: Vec<usize> = (0..self.images.len()).collect();
         order.shuffle(&mut keyed(seed, "shuffle", &[epoch]));
-        self.each(&order, &|item| augment.apply(&self.images[item], seed, epoch, item as u64), work)
+        let left = &order[self.photographs(first)..];
+        self.each(left, &|item| augment.apply(&self.images[item], seed, epoch, item as u64), work)
     }
 
     /// Batches in an epoch.
     pub(crate) fn count(&self) -> usize {
         chunks(self.images.len(), self.batch).len()
+    }
+
+    /// Photographs in the first so many batches of an epoch.
+    pub(crate) fn photographs(&self, batches: usize) -> usize {
+        chunks(self.images.len(), self.batch).get(batches).map_or(self.images.len(), |(start, _)| *start)
     }
 
     pub(crate) fn size(&self) -> u32 {

@@ -19,6 +19,11 @@ impl<M: Module> Ema<M> {
         Self { decay, network: network.valid() }
     }
 
+    /// The same with an average that was reached before.
+    pub(crate) fn resumed(&self, average: M) -> Self {
+        Self { decay: self.decay, network: average }
+    }
+
     /// After a step: average += (1 - decay)(network - average).
     pub(crate) fn follow(&mut self, network: &M) {
         let mut now = Now(Vec::new());

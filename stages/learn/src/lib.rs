@@ -97,6 +97,8 @@ const TRAINING: Code = code!(
     "train/fit.rs",
     "train/mod.rs",
     "train/params.rs",
+    "train/resume.rs",
+    "train/saved.rs",
     "train/settings.rs",
     "train/step.rs",
     "train/validate.rs",

@@ -6,6 +6,7 @@
 use crate::gradients::{GradientMean, flat};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
+use serde::Deserialize;
 
 /// Which rule, with its constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,6 +52,18 @@ impl Optimizer {
     pub(crate) fn new(rule: Rule, weight_decay: f64, paces: Vec<Pace>) -> Self {
         let state = paces.into_iter().map(|pace| State { pace, steps: 0, moments: Vec::new() }).collect();
         Self { rule, weight_decay, state }
+    }
+
+    /// What is remembered of each parameter, in the order of the visit: how often it was learnt, and its moments.
+    pub(crate) fn memory(&self) -> impl Iterator<Item = (i32, &[Tensor<1>])> {
+        self.state.iter().map(|state| (state.steps, state.moments.as_slice()))
+    }
+
+    /// Remembers what [`Optimizer::memory`] told.
+    pub(crate) fn remember(&mut self, memory: Vec<(i32, Vec<Tensor<1>>)>) {
+        for (state, (steps, moments)) in self.state.iter_mut().zip(memory) {
+            (state.steps, state.moments) = (steps, moments);
+        }
     }
 
     /// The network after one step down the gradients; what is frozen stays.
@@ -123,9 +136,19 @@ impl ModuleMapper for Step<'_> {
     }
 }
 
-/// Linear warm-up from almost nothing to `peak`, then half a cosine down to 0, step by step.
+/// What the learning rate does after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shape {
+    /// Half a cosine down to 0.
+    Cosine,
+    Constant,
+}
+
+/// Linear warm-up from almost nothing to `peak`, then what the shape says, step by step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule {
+    pub(crate) shape: Shape,
     pub(crate) peak: f64,
     /// Steps of warm-up.
     pub(crate) warmup: usize,
@@ -138,6 +161,9 @@ impl Schedule {
     pub(crate) fn at(&self, step: usize) -> f64 {
         if step < self.warmup {
             return self.peak * (step + 1) as f64 / self.warmup as f64;
+        }
+        if self.shape == Shape::Constant {
+            return self.peak;
         }
         let done = (step - self.warmup) as f64 / self.total.saturating_sub(self.warmup).max(1) as f64;
         self.peak * 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos())
@@ -237,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_schedule_warms_up_and_follows_a_cosine_to_zero() {
-        let schedule = Schedule { peak: 1.0, warmup: 2, total: 6 };
+        let schedule = Schedule { shape: Shape::Cosine, peak: 1.0, warmup: 2, total: 6 };
         // 1/2, 1, then (1 + cos(k pi / 4)) / 2 for k = 0, 1, 2, 3.
         let expected = [0.5, 1.0, 1.0, 0.853_553, 0.5, 0.146_447];
         for (step, value) in expected.into_iter().enumerate() {
@@ -246,7 +272,13 @@ mod tests {
     }
 
     #[test]
+    fn a_constant_schedule_stays_at_its_peak_after_the_warm_up() {
+        let schedule = Schedule { shape: Shape::Constant, peak: 1.0, warmup: 2, total: 4 };
+        assert_eq!([0, 1, 2, 3, 9].map(|step| schedule.at(step)), [0.5, 1.0, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
     fn a_schedule_without_warm_up_begins_at_its_peak() {
-        assert!((Schedule { peak: 0.3, warmup: 0, total: 10 }.at(0) - 0.3).abs() < 1e-12);
+        assert!((Schedule { shape: Shape::Cosine, peak: 0.3, warmup: 0, total: 10 }.at(0) - 0.3).abs() < 1e-12);
     }
 }

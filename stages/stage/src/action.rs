@@ -2,6 +2,7 @@
 //! JSON on its standard output, and a [`Report`] is the file it writes last.
 
 use crate::Error;
+use crate::checkpoint::Place;
 use crate::format::Lineage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub struct Action {
     pub lineage: Option<Lineage>,
     /// What an earlier run of a per-item stage left.
     pub previous: Option<Previous>,
+    /// Where a kind that can go on later keeps its checkpoint.
+    pub checkpoint: Option<Place>,
 }
 
 /// An input as a stage run sees it: where it lies and what it is.
@@ -122,9 +125,22 @@ pub struct Opening {
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Done,
+    /// It was asked to stop, and has left a checkpoint.
+    Stopped,
     Failed(Error),
     /// A panic: a bug in plantpipe, with its message.
     Bug(String),
+}
+
+/// What becomes of a run's checkpoint when its result is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Afterwards {
+    /// It is of no more use.
+    #[default]
+    Remove,
+    /// A run of which more is asked can go on from it.
+    Keep,
 }
 
 /// The file that proves that a run ended: without it, it did not.
@@ -137,6 +153,7 @@ pub struct Report {
     pub items: Vec<Item>,
     /// What it opened that is counted; sorted.
     pub openings: Vec<Opening>,
+    pub checkpoint: Afterwards,
     /// The most memory that the process held, bytes, where the system tells it.
     pub peak_memory: Option<u64>,
 }

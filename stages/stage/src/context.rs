@@ -1,12 +1,12 @@
 //! What a stage's `run` is handed: [`Context`], its params, inputs, outputs and voice.
 
 use crate::format::Lineage;
-use crate::{Action, Artifact, Error, Event, IoContext, Item, KnownFile, Opening, Result};
+use crate::{Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, Result};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// One run of one stage, seen from inside.
 pub struct Context<'a> {
@@ -15,13 +15,30 @@ pub struct Context<'a> {
     reused: AtomicUsize,
     openings: Mutex<BTreeSet<Opening>>,
     tell: Box<dyn Fn(Event) + Send + Sync + 'a>,
+    stopping: Box<dyn Fn() -> bool + Send + Sync + 'a>,
+    stopped: AtomicBool,
+    keeps: AtomicBool,
 }
 
 impl<'a> Context<'a> {
     /// A context for `action` whose events go to `tell`.
     pub fn new(action: &'a Action, tell: impl Fn(Event) + Send + Sync + 'a) -> Self {
-        let tell = Box::new(tell);
-        Self { action, items: Mutex::default(), reused: AtomicUsize::new(0), openings: Mutex::default(), tell }
+        Self {
+            action,
+            items: Mutex::default(),
+            reused: AtomicUsize::new(0),
+            openings: Mutex::default(),
+            tell: Box::new(tell),
+            stopping: Box::new(|| false),
+            stopped: AtomicBool::new(false),
+            keeps: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, where `stopping` says whether the run has been asked to stop.
+    #[must_use]
+    pub fn stopped_by(self, stopping: impl Fn() -> bool + Send + Sync + 'a) -> Self {
+        Self { stopping: Box::new(stopping), ..self }
     }
 
     /// The params as the kind's own struct (derive `Deserialize` with `deny_unknown_fields`).
@@ -148,6 +165,44 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn reused(&self) -> usize {
         self.reused.load(Ordering::Relaxed)
+    }
+
+    /// The checkpoint of a kind that can go on later (`Uses::grows`); none where nothing is kept.
+    ///
+    /// # Errors
+    /// When its folder cannot be made, or is held by another process.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        self.action.checkpoint.as_ref().map(Checkpoint::open).transpose()
+    }
+
+    /// Whether the run is asked to stop: save a checkpoint, and return [`Context::stopped`].
+    #[must_use]
+    pub fn stopping(&self) -> bool {
+        (self.stopping)()
+    }
+
+    /// What a run returns that was asked to stop and has left a checkpoint.
+    #[must_use]
+    pub fn stopped(&self) -> Error {
+        self.stopped.store(true, Ordering::Relaxed);
+        Error::new("it was asked to stop, and has left a checkpoint")
+    }
+
+    /// Whether it did.
+    #[must_use]
+    pub fn has_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Says that the checkpoint is of use after this run: one of which more is asked can go on from it.
+    pub fn keep_checkpoint(&self) {
+        self.keeps.store(true, Ordering::Relaxed);
+    }
+
+    /// What becomes of the checkpoint.
+    #[must_use]
+    pub fn afterwards(&self) -> Afterwards {
+        if self.keeps.load(Ordering::Relaxed) { Afterwards::Keep } else { Afterwards::Remove }
     }
 
     /// Says that this run scores something against a test split's answers, before it does; once for each is enough.

@@ -40,11 +40,15 @@ pub struct Uses {
     /// what the kind calls its input ([`crate::Item::input`]) and on nothing else in them, so that an item that an earlier
     /// run made is not made again ([`Context::reuse`]).
     pub items: &'static [&'static str],
+    /// A run keeps a checkpoint ([`Context::checkpoint`]), from which a later try of the same recipe goes on, or one of a
+    /// recipe that differs in these params alone, where the kind finds that the result is that of a straight run.
+    pub grows: Option<&'static [&'static str]>,
 }
 
 impl Uses {
     /// Nothing beside params and inputs.
-    pub const NOTHING: Self = Self { seed: false, device: false, lineage: false, published: false, items: &[] };
+    pub const NOTHING: Self =
+        Self { seed: false, device: false, lineage: false, published: false, items: &[], grows: None };
 }
 
 /// An input that a kind takes.

@@ -5,6 +5,7 @@
 //! depends on it and on no stage crate but through its registry.
 
 mod action;
+pub mod checkpoint;
 mod context;
 mod error;
 pub mod format;
@@ -13,9 +14,10 @@ pub mod random;
 pub mod sources;
 
 pub use action::{
-    ACTION_SCHEMA, Action, Artifact, Event, Item, KnownFile, Opening, Outcome, Previous, PreviousItem, Report,
-    Unreported,
+    ACTION_SCHEMA, Action, Afterwards, Artifact, Event, Item, KnownFile, Opening, Outcome, Previous, PreviousItem,
+    Report, Unreported,
 };
+pub use checkpoint::Checkpoint;
 pub use context::Context;
 pub use error::{Error, IoContext, Result};
 pub use kind::{ANY, Arity, Code, CodeFile, InputSpec, Kind, OutputSpec, ParamSpec, ParamType, Reads, Uses};

@@ -4,6 +4,8 @@ use crate::{Code, code};
 
 /// Keyed random numbers.
 pub const RANDOM: Code = code!("stage", "random.rs");
+/// What a run goes on from.
+pub const CHECKPOINT: Code = code!("stage", "checkpoint.rs");
 /// How photographs were made ready.
 pub const IMAGES: Code = code!("stage", "format/images.rs");
 /// Reading and writing shards.

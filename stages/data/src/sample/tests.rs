@@ -20,6 +20,7 @@ fn drawn(folder: &Path, threads: usize) {
         report: folder.join("report.json"),
         lineage: None,
         previous: None,
+        checkpoint: None,
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
     pool.install(|| run(&Context::new(&action, |_| {}))).expect("draws");

@@ -126,6 +126,7 @@ impl World {
             report: self.path("report.json"),
             lineage: None,
             previous: None,
+            checkpoint: None,
         }
     }
 

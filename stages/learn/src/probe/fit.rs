@@ -5,7 +5,7 @@ use super::params::Params;
 use super::split::SplitFeatures;
 use crate::gradients::GradientMean;
 use crate::loss::Loss;
-use crate::optim::{Optimizer, Pace, Schedule};
+use crate::optim::{Optimizer, Pace, Schedule, Shape};
 use crate::scores::{beats, scored};
 use crate::words::counted;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -54,6 +54,7 @@ impl<'a> Fit<'a> {
     pub(super) fn run(&self) -> Result<(Best, Vec<Epoch>)> {
         let steps = self.train.len().div_ceil(self.params.batch);
         let schedule = Schedule {
+            shape: Shape::Cosine,
             peak: self.params.lr,
             warmup: (self.params.warmup * steps as f64).round() as usize,
             total: steps * self.params.epochs as usize,

@@ -9,6 +9,7 @@ mod networks;
 mod options;
 mod probe;
 mod published;
+mod resume;
 mod speed;
 pub(crate) mod timm;
 mod training;

@@ -87,6 +87,20 @@ impl World {
         params: Value,
         edit: impl FnOnce(&mut Action),
     ) -> Result<Vec<String>, Error> {
+        let (notes, result) = self.run_until(kind, out, inputs, params, edit, || false);
+        result.map(|()| notes)
+    }
+
+    /// The same, asked to stop when `stopping` says so; the notes that it made, however it ended.
+    pub(super) fn run_until(
+        &self,
+        kind: &Kind,
+        out: &str,
+        inputs: &[(&str, &str)],
+        params: Value,
+        edit: impl FnOnce(&mut Action),
+        stopping: impl Fn() -> bool + Send + Sync,
+    ) -> (Vec<String>, Result<(), Error>) {
         let artifact = |name: &str| Artifact { name: name.into(), path: self.path(name), digest: "0".repeat(64) };
         let mut given = defaults(kind);
         given.extend(serde_json::from_value::<BTreeMap<String, Value>>(params).expect("an object"));
@@ -103,6 +117,7 @@ impl World {
             report: self.path("report.json"),
             lineage: None,
             previous: None,
+            checkpoint: None,
         };
         edit(&mut action);
         let notes = Mutex::new(Vec::new());
@@ -111,9 +126,11 @@ impl World {
                 notes.lock().expect("no panic").push(note);
             }
         });
-        (kind.run)(&context)?;
+        let context = context.stopped_by(stopping);
+        let result = (kind.run)(&context);
+        assert_eq!(context.has_stopped(), result.as_ref().is_err_and(|error| error.message.contains("asked to stop")));
         drop(context);
-        Ok(notes.into_inner().expect("no panic"))
+        (notes.into_inner().expect("no panic"), result)
     }
 
     /// Every file of a folder by its name there.

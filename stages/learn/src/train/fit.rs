@@ -1,7 +1,8 @@
-//! The epochs of a training: [`Training`] runs them one after the other and keeps the best.
+//! The epochs of a training: [`Training`] runs them one after the other, and the [`Journey`] keeps the best.
 
+use super::resume::Keeper;
 use super::settings::Params;
-use super::step::Learner;
+use super::step::{Learner, Taken};
 use crate::batches::{Batches, Photos};
 use crate::loss::Criterion;
 use crate::models::{Arch, Network};
@@ -30,40 +31,47 @@ pub(super) struct Best {
     pub(super) network: Network,
 }
 
+/// A training on its way: all that changes.
+pub(super) struct Journey<'a> {
+    pub(super) learner: Learner<'a>,
+    pub(super) history: Vec<Epoch>,
+    pub(super) best: Option<Best>,
+}
+
 impl Training<'_> {
     /// The best epoch, and the history of all.
     pub(super) fn run(&self, network: Network) -> Result<(Best, Vec<Epoch>)> {
-        let mut learner = Learner::new(self, network);
-        let mut history: Vec<Epoch> = Vec::new();
-        let mut best: Option<Best> = None;
-        for number in 1..=self.params.epochs {
-            let start = Instant::now();
-            let train_loss = learner.epoch(number)?;
-            let speed = speed(self.train.len(), start.elapsed());
-            let mut kept = learner.kept();
-            let epoch = self.validate(&mut kept, number, learner.last_lr(), train_loss)?;
-            let better = best.as_ref().is_none_or(|best| beats(&epoch, &best.epoch));
-            self.tell(&epoch, &speed, better);
-            if better {
-                best = Some(Best { epoch: epoch.clone(), network: kept });
-            }
-            history.push(epoch);
-            let since = number - best.as_ref().map_or(0, |best| best.epoch.epoch);
-            if self.params.patience > 0 && since >= self.params.patience && number < self.params.epochs {
-                self.ctx.note(format!(
-                    "stopped after epoch {number} of {}: no better one in {}",
-                    self.params.epochs,
-                    counted(since as usize, "epoch")
-                ));
-                break;
-            }
+        let mut keeper = Keeper::open(self, &network)?;
+        let mut journey = Journey { learner: Learner::new(self, network), history: Vec::new(), best: None };
+        keeper.go_on(&mut journey)?;
+        while !self.is_over(&journey) {
+            let speed = journey.epoch(&mut keeper)?;
+            // Saved before it is told: what was seen to be done is never done again.
+            keeper.save(&journey)?;
+            self.tell(&journey, &speed);
+            keeper.after_epoch(&journey)?;
         }
-        Ok((best.expect("there is at least one epoch"), history))
+        let done = journey.history.len();
+        if done < self.params.epochs as usize {
+            let epochs = self.params.epochs;
+            let since = counted(journey.since_best(), "epoch");
+            self.ctx.note(format!("stopped after epoch {done} of {epochs}: no better one in {since}"));
+        }
+        Ok((journey.best.expect("there is at least one epoch"), journey.history))
     }
 
-    /// An epoch in one line; `speed` is of its training alone.
-    fn tell(&self, epoch: &Epoch, speed: &str, better: bool) {
-        let (epochs, Epoch { epoch, train_loss, val_loss, val_exact_match, .. }) = (self.params.epochs, epoch);
+    /// Whether nothing is left to do: every epoch is done, or patience has run out.
+    pub(super) fn is_over(&self, journey: &Journey) -> bool {
+        let Params { epochs, patience, .. } = *self.params;
+        let is_impatient = patience > 0 && journey.since_best() >= patience as usize;
+        journey.history.len() >= epochs as usize || is_impatient
+    }
+
+    /// The last epoch in one line; `speed` is of its training alone.
+    fn tell(&self, journey: &Journey, speed: &str) {
+        let last = journey.history.last().expect("an epoch is done");
+        let (epochs, Epoch { epoch, train_loss, val_loss, val_exact_match, .. }) = (self.params.epochs, last);
+        let better = journey.since_best() == 0;
         let width = epochs.to_string().len();
         let best = if better { ", best so far" } else { "" };
         self.ctx.note(format!(
@@ -79,7 +87,42 @@ impl Training<'_> {
         self.ctx.progress(before + done, total, "images");
     }
 
+    /// How photographs become batches here.
     pub(super) fn batches<'a>(&'a self, photos: &'a Photos) -> Batches<'a> {
         Batches { images: &photos.images, preprocessing: self.preprocessing, batch: self.params.batch }
+    }
+}
+
+impl Journey<'_> {
+    /// One epoch, or what is left of it: the speed of its training.
+    fn epoch(&mut self, keeper: &mut Keeper) -> Result<String> {
+        let training = self.learner.training;
+        let batches = training.batches(training.train);
+        let (number, first) = (self.learner.epoch, self.learner.batches);
+        let start = Instant::now();
+        self.learner.thaw();
+        batches.varied(&training.params.augment(), training.ctx.seed(), number, first, |batch| {
+            let taken = self.learner.take(batch)?;
+            training.progress(number, batches.photographs(self.learner.batches));
+            if taken == Taken::Step {
+                keeper.after_step(self)?;
+            }
+            Ok(())
+        })?;
+        let speed = speed(training.train.len() - batches.photographs(first), start.elapsed());
+        let train_loss = self.learner.loss / training.train.len() as f64;
+        let mut kept = self.learner.kept();
+        let epoch = training.validate(&mut kept, number, self.learner.last_lr(), train_loss)?;
+        if self.best.as_ref().is_none_or(|best| beats(&epoch, &best.epoch)) {
+            self.best = Some(Best { epoch: epoch.clone(), network: kept });
+        }
+        self.history.push(epoch);
+        self.learner.turn_over();
+        Ok(speed)
+    }
+
+    /// How many epochs have gone by since the best.
+    fn since_best(&self) -> usize {
+        self.history.len() - self.best.as_ref().map_or(0, |best| best.epoch.epoch as usize)
     }
 }

@@ -3,6 +3,8 @@
 mod depths;
 mod fit;
 mod params;
+mod resume;
+mod saved;
 mod settings;
 mod step;
 mod validate;
@@ -12,6 +14,7 @@ pub(crate) use settings::Params;
 use crate::batches::Photos;
 use crate::loss::Loss;
 use crate::models::{Arch, Config};
+use crate::optim::Shape;
 use crate::weights::{self, Wanted};
 use crate::words::counted;
 use crate::{CRATES, NETWORK, TRAINING, device};
@@ -48,9 +51,17 @@ pub const TRAIN: Kind = Kind {
         format: "model",
     }],
     params: PARAMS,
-    code: &[&NETWORK, &plantpipe_kernels::CODE, &TRAINING, &sources::RANDOM, &sources::SHARDS, &plantpipe_pixels::CODE],
+    code: &[
+        &NETWORK,
+        &plantpipe_kernels::CODE,
+        &TRAINING,
+        &sources::CHECKPOINT,
+        &sources::RANDOM,
+        &sources::SHARDS,
+        &plantpipe_pixels::CODE,
+    ],
     crates: CRATES,
-    uses: Uses { seed: true, device: true, ..Uses::NOTHING },
+    uses: Uses { seed: true, device: true, grows: Some(&["epochs"]), ..Uses::NOTHING },
     run,
 };
 
@@ -116,6 +127,10 @@ fn run(ctx: &Context) -> Result<()> {
         device,
     };
     let (best, history) = training.run(network)?;
+    if params.schedule == Shape::Constant {
+        // More epochs would go on from here.
+        ctx.keep_checkpoint();
+    }
     ctx.note(format!(
         "epoch {} of {} is kept: val exact match {:.3}, val macro F1 {:.3}",
         best.epoch.epoch, params.epochs, best.epoch.val_exact_match, best.epoch.val_macro_f1

@@ -55,9 +55,16 @@ pub(super) const PARAMS: &[ParamSpec] = &[
     },
     ParamSpec {
         name: "lr",
-        doc: "peak learning rate: reached after the warm-up, then down to 0 on a half cosine",
+        doc: "peak learning rate, reached after the warm-up",
         ty: ParamType::Float { min: 1e-9, max: 100.0 },
         default: Some("0.001"),
+    },
+    ParamSpec {
+        name: "schedule",
+        doc: "the learning rate after the warm-up: down to 0 on a half cosine over all epochs, or constant: then a training \
+              whose `epochs` are raised goes on from where it ended",
+        ty: ParamType::Choice(&["cosine", "constant"]),
+        default: Some("\"cosine\""),
     },
     ParamSpec { name: "momentum", doc: "of SGD; AdamW has its own", ty: SHARE, default: Some("0.9") },
     ParamSpec {

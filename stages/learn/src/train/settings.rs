@@ -7,7 +7,7 @@ use crate::batches::Photos;
 use crate::loss::choice::{Choice, Idle, LossName, tell_idle};
 use crate::loss::{Confusion, Criterion, Form};
 use crate::mix::Mix;
-use crate::optim::Rule;
+use crate::optim::{Rule, Shape};
 use plantpipe_stage::{Context, Result};
 use serde::Deserialize;
 
@@ -23,6 +23,7 @@ pub(crate) struct Params {
     pub(super) accumulate: usize,
     optimizer: OptimizerName,
     pub(super) lr: f64,
+    pub(super) schedule: Shape,
     momentum: f64,
     pub(super) weight_decay: f64,
     pub(super) warmup: f64,

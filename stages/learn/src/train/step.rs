@@ -1,4 +1,4 @@
-//! How a network learns: [`Learner`] takes it batch by batch through an epoch, a step every few batches.
+//! How a network learns: [`Learner`] takes batch after batch, and makes a step every few of them.
 
 use super::depths::{paces, set_frozen};
 use super::fit::Training;
@@ -15,67 +15,105 @@ use rand::RngExt;
 
 /// A network and all that changes with it.
 pub(super) struct Learner<'a> {
-    training: &'a Training<'a>,
-    network: Network,
-    optimizer: Optimizer,
+    pub(super) training: &'a Training<'a>,
+    pub(super) network: Network,
+    pub(super) optimizer: Optimizer,
     schedule: Schedule,
-    ema: Option<Ema<Network>>,
-    /// Batches seen.
-    batches: usize,
-    /// Steps done.
-    steps: usize,
+    pub(super) ema: Option<Ema<Network>>,
+    /// The epoch at work, from 1.
+    pub(super) epoch: u64,
+    /// Its batches seen.
+    pub(super) batches: usize,
+    /// The sum of their photographs' losses.
+    pub(super) loss: f64,
+    /// Batches seen in all.
+    pub(super) seen: usize,
+    /// Steps done in all.
+    pub(super) steps: usize,
     /// The gradients since the last step.
     gathered: Option<GradientMean>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Its gradients are gathered.
+    Gathered,
+    /// They and those gathered before have moved the network.
+    Step,
+}
+
+impl Training<'_> {
+    /// The learning rate over so many epochs.
+    pub(super) fn schedule(&self, epochs: u64) -> Schedule {
+        let params = self.params;
+        let steps = self.batches(self.train).count().div_ceil(params.accumulate);
+        Schedule {
+            shape: params.schedule,
+            peak: params.lr,
+            warmup: (params.warmup * steps as f64).round() as usize,
+            total: steps * epochs as usize,
+        }
+    }
 }
 
 impl<'a> Learner<'a> {
     pub(super) fn new(training: &'a Training<'a>, network: Network) -> Self {
         let params = training.params;
         let network = set_frozen(network, training.arch, params.freeze);
-        let steps = training.batches(training.train).count().div_ceil(params.accumulate);
         Self {
             optimizer: Optimizer::new(
                 params.rule(),
                 params.weight_decay,
                 paces(&network, training.arch, params.layer_decay),
             ),
-            schedule: Schedule {
-                peak: params.lr,
-                warmup: (params.warmup * steps as f64).round() as usize,
-                total: steps * params.epochs as usize,
-            },
+            schedule: training.schedule(params.epochs),
             ema: (params.ema > 0.0).then(|| Ema::new(&network, params.ema)),
             training,
             network,
+            epoch: 1,
             batches: 0,
+            loss: 0.0,
+            seen: 0,
             steps: 0,
             gathered: None,
         }
     }
 
-    /// One pass over the train split: the mean loss.
+    /// Lets the frozen depths learn too, once their epochs are over.
+    pub(super) fn thaw(&mut self) {
+        let params = self.training.params;
+        if params.freeze_epochs > 0 && self.epoch == params.freeze_epochs + 1 {
+            self.set_network(self.network.clone());
+        }
+    }
+
+    /// The network is this one, frozen as deep as the epoch wants it.
+    pub(super) fn set_network(&mut self, network: Network) {
+        let (training, params) = (self.training, self.training.params);
+        let thawed = params.freeze_epochs > 0 && self.epoch > params.freeze_epochs;
+        self.network = set_frozen(network, training.arch, if thawed { 0 } else { params.freeze });
+    }
+
+    /// The next batch of the epoch; the last one of an epoch makes a step, whatever is gathered.
     ///
     /// # Errors
     /// A loss that is no finite number.
-    pub(super) fn epoch(&mut self, number: u64) -> Result<f64> {
-        let (training, params) = (self.training, self.training.params);
-        if params.freeze_epochs > 0 && number == params.freeze_epochs + 1 {
-            self.network = set_frozen(self.network.clone(), training.arch, 0);
+    pub(super) fn take(&mut self, batch: Batch) -> Result<Taken> {
+        let (training, n) = (self.training, batch.items.len());
+        self.loss += self.backward(batch)? * n as f64;
+        self.batches += 1;
+        let is_last = self.batches == training.batches(training.train).count();
+        if !self.batches.is_multiple_of(training.params.accumulate) && !is_last {
+            return Ok(Taken::Gathered);
         }
-        let batches = training.batches(training.train);
-        let (last, mut at, mut seen) = (batches.count(), 0, 0);
-        let losses = batches.varied(&params.augment(), training.ctx.seed(), number, |batch| {
-            let n = batch.items.len();
-            let loss = self.backward(batch)?;
-            at += 1;
-            if at % params.accumulate == 0 || at == last {
-                self.step();
-            }
-            seen += n;
-            training.progress(number, seen);
-            Ok(loss * n as f64)
-        })?;
-        Ok(losses.iter().sum::<f64>() / training.train.len() as f64)
+        self.step();
+        Ok(Taken::Step)
+    }
+
+    /// The next epoch begins.
+    pub(super) fn turn_over(&mut self) {
+        (self.epoch, self.batches, self.loss) = (self.epoch + 1, 0, 0.0);
     }
 
     /// The mean loss of a batch; its gradients join those gathered.
@@ -85,14 +123,14 @@ impl<'a> Learner<'a> {
         let mask = self.mask(n);
         let mut targets = training.train.targets(&batch.items, &training.device);
         let mut images = batch.tensor(&training.device);
-        if let Some(mixed) = params.mix().draw(training.ctx.seed(), self.batches as u64, params.size as usize) {
+        if let Some(mixed) = params.mix().draw(training.ctx.seed(), self.seen as u64, params.size as usize) {
             images = mixed.images(images);
             targets = mixed.targets(targets);
         }
         if params.smoothing > 0.0 {
             targets = targets * (1.0 - params.smoothing) + 0.5 * params.smoothing;
         }
-        self.batches += 1;
+        self.seen += 1;
         let pooled = self.network.pooled(images, Phase::Train);
         let loss = training.criterion.forward(self.network.head(pooled, mask), targets);
         let value: f64 = f64::from(loss.clone().into_scalar::<f32>());
@@ -130,7 +168,7 @@ impl<'a> Learner<'a> {
         let (training, drop) = (self.training, self.training.params.drop);
         (drop > 0.0).then(|| {
             let width = self.network.width();
-            let mut rng = keyed(training.ctx.seed(), "dropout", &[self.batches as u64]);
+            let mut rng = keyed(training.ctx.seed(), "dropout", &[self.seen as u64]);
             let keep = (1.0 / (1.0 - drop)) as f32;
             let values: Vec<f32> =
                 (0..n * width).map(|_| if rng.random::<f64>() < drop { 0.0 } else { keep }).collect();
