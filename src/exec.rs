@@ -3,7 +3,8 @@
 use crate::cache::write_quickly;
 use crate::error::{Error, Result};
 use crate::registry::Registry;
-use plantpipe_stage::{ACTION_SCHEMA, Action, Context, Outcome, Report};
+use plantpipe_stage::{ACTION_SCHEMA, Action, Context, Outcome, Report, Unreported};
+use serde::Serialize;
 use std::io::{BufRead, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -33,12 +34,7 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         orders.obey_politely();
     }
 
-    let context = Context::new(&action, |event| {
-        let line = serde_json::to_string(&event).expect("an event becomes JSON");
-        // Without a listener there is nobody to tell; the lifeline ends this process soon.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
-    });
-    let context = context.stopped_by(|| orders.stopping());
+    let context = Context::new(&action, |event| say(&event)).stopped_by(|| orders.stopping());
     let panic = catch_panics();
     let outcome = match std::panic::catch_unwind(AssertUnwindSafe(|| (kind.run)(&context))) {
         Ok(Ok(())) => Outcome::Done,
@@ -58,7 +54,20 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         items: context.into_items(),
         peak_memory: peak_memory(),
     };
-    write_quickly(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON"))
+    write_quickly(&action.report, &serde_json::to_vec(&report).expect("a report becomes JSON")).inspect_err(|error| {
+        let ended = match &report.outcome {
+            Outcome::Failed(ended) => ended.clone(),
+            _ => plantpipe_stage::Error::new(error.to_string()),
+        };
+        say(&Unreported { unreported: ended });
+    })
+}
+
+/// Tells whoever started this process, a line of JSON.
+fn say(what: &impl Serialize) {
+    let line = serde_json::to_string(what).expect("an event becomes JSON");
+    // Without a listener there is nobody to tell; the lifeline ends this process soon.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// The most resident memory this process ever had, bytes.

@@ -5,7 +5,7 @@ use super::{Executor, Happening, Job};
 use crate::cache::write_quickly;
 use crate::error::{Error, Result};
 use crate::interrupt::Listener;
-use plantpipe_stage::{ACTION_SCHEMA, Action, Event, Report};
+use plantpipe_stage::{ACTION_SCHEMA, Action, Event, Report, Unreported};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -41,7 +41,9 @@ impl Executor for Local {
             // Where nobody listens any more the run is over, and this process about to end.
             let tell = |event| drop(sender.send(Happening::Told(job, event)));
             let ended = listen(&mut child, &children, tell);
-            let ended = ended.and_then(|status| read_report(&report).ok_or_else(|| lost(status, &log)));
+            let ended = ended.and_then(|(status, unreported)| {
+                read_report(&report).ok_or_else(|| unreported.unwrap_or_else(|| lost(status, &log)))
+            });
             let _ = sender.send(Happening::Ended(job, ended));
         });
         Ok(())
@@ -80,14 +82,20 @@ fn start(action: &Action, folder: &Path, log: &Path) -> Result<Child> {
         .map_err(|error| Error::io("start", &program, &error))
 }
 
-/// Tells what a child says until it has ended.
-fn listen(child: &mut Child, children: &Children, tell: impl Fn(Event)) -> Result<ExitStatus> {
+/// Tells what a child says until it has ended; how that was, if it could say it but not write it down.
+fn listen(child: &mut Child, children: &Children, tell: impl Fn(Event)) -> Result<(ExitStatus, Option<Error>)> {
+    let mut unreported = None;
     for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
         let Ok(line) = line else { break };
         // A line that is no event was printed by some library: worth hearing, not worth failing for.
+        if let Ok(Unreported { unreported: error }) = serde_json::from_str(&line) {
+            unreported = Some(Error::Failed { message: error.message, hint: error.hint });
+            continue;
+        }
         tell(serde_json::from_str(&line).unwrap_or(Event::Note(line)));
     }
-    children.wait(child).map_err(|error| Error::failed(format!("cannot wait for a stage: {error}")))
+    let status = children.wait(child).map_err(|error| Error::failed(format!("cannot wait for a stage: {error}")))?;
+    Ok((status, unreported))
 }
 
 /// The program that is running, even if its file has been replaced since: the recipe names this one's code.

@@ -60,6 +60,13 @@ pub enum Event {
     Note(String),
 }
 
+/// How a run ended whose report could not be written, on a full disk; a line of JSON like an [`Event`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unreported {
+    pub unreported: Error,
+}
+
 /// An item of a per-item stage: its id, the digest of what went in, and the digest of what came out (hex).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@ pub mod sources;
 
 pub use action::{
     ACTION_SCHEMA, Action, Afterwards, Artifact, Event, Item, KnownFile, Opening, Outcome, Previous, PreviousItem,
-    Report,
+    Report, Unreported,
 };
 pub use checkpoint::Checkpoint;
 pub use context::Context;
