@@ -1,10 +1,11 @@
 //! Events -> words: [`Console`] writes one plain line a change of state, a bar on a terminal, or NDJSON.
 
+use crate::bars::Bars;
 use crate::event::{Event, Planned};
 use anstyle::{AnsiColor, Style};
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use serde::Serialize;
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::time::Instant;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,41 +20,51 @@ pub enum Verbosity {
 /// Who hears of a run.
 pub enum Console {
     /// Words on standard error.
-    Words { verbosity: Verbosity, bar: Option<ProgressBar>, width: usize },
+    Words { verbosity: Verbosity, bars: Option<Bars>, width: usize },
     /// A line of JSON an event on standard output.
-    Ndjson,
+    Ndjson { started: Instant },
 }
 
 impl Console {
     /// `names`: the stages' names, for the column they stand in.
     pub fn new<'a>(json: bool, verbosity: Verbosity, names: impl Iterator<Item = &'a str>) -> Self {
         if json {
-            return Self::Ndjson;
+            return Self::Ndjson { started: Instant::now() };
         }
-        let bar = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(ProgressBar::hidden);
-        Self::Words { verbosity, bar, width: names.map(str::len).max().unwrap_or(0) }
+        let width = names.map(str::len).max().unwrap_or(0);
+        let bars = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(|| Bars::new(width));
+        Self::Words { verbosity, bars, width }
     }
 
     /// Tells one event.
     pub fn tell(&mut self, event: &Event) {
         match self {
-            Self::Ndjson => {
-                let line = serde_json::to_string(event).expect("an event becomes JSON");
+            Self::Ndjson { started } => {
+                let timed = Timed { event, at: started.elapsed().as_secs_f64() };
+                let line = serde_json::to_string(&timed).expect("an event becomes JSON");
                 // A reader that has gone is no reason to stop working.
                 let _ = writeln!(std::io::stdout().lock(), "{line}");
             }
-            Self::Words { verbosity, bar, width } => words(event, *verbosity, bar.as_mut(), *width),
+            Self::Words { verbosity, bars, width } => words(event, *verbosity, bars.as_mut(), *width),
         }
     }
 }
 
 impl Console {
-    /// Takes the bar away.
+    /// Takes the bars away.
     pub fn finish(&mut self) {
-        if let Self::Words { bar, .. } = self {
-            hide(bar.as_mut());
+        if let Self::Words { bars: Some(bars), .. } = self {
+            bars.hide_all();
         }
     }
+}
+
+/// An event as NDJSON has it: with the seconds since the command began to tell.
+#[derive(Serialize)]
+struct Timed<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    at: f64,
 }
 
 const GREEN: Style = AnsiColor::Green.on_default().bold();
@@ -61,17 +72,20 @@ const BLUE: Style = AnsiColor::Cyan.on_default().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
-fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, width: usize) {
+fn words(event: &Event, verbosity: Verbosity, mut bars: Option<&mut Bars>, width: usize) {
     if verbosity == Verbosity::Quiet {
         return;
     }
     let verbose = verbosity == Verbosity::Verbose;
+    if let (Some(bars), Some(stage)) = (&mut bars, ended(event)) {
+        bars.hide(stage);
+    }
     let line = |style: Style, verb: &str, stage: &str, rest: &str| {
         let text = format!("{style}{verb:<8}{style:#}{stage:<width$}  {rest}");
         let text = text.trim_end().to_owned();
-        match &bar {
-            Some(bar) if !bar.is_hidden() => bar.suspend(|| anstream::eprintln!("{text}")),
-            _ => anstream::eprintln!("{text}"),
+        match &bars {
+            Some(bars) => bars.above(|| anstream::eprintln!("{text}")),
+            None => anstream::eprintln!("{text}"),
         }
     };
     match event {
@@ -88,7 +102,6 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
         Event::SourceKept { source, bytes: size, sha256, seconds } => {
             let sha256 = &sha256[..12];
             line(GREEN, "done", source, &format!("{} in {}, sha256 {sha256}...", bytes(*size), duration(*seconds)));
-            hide(bar);
         }
         Event::StageFresh { stage } if verbose => line(DIM, "fresh", stage, ""),
         Event::StageFrozen { stage, reasons } if verbose || !reasons.is_empty() => {
@@ -104,29 +117,21 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
             line(BLUE, "run", stage, &why);
         }
         Event::StageProgress { stage, done, total, unit } => {
-            if let Some(bar) = bar {
-                show(bar, stage, *done, *total, unit);
+            if let Some(bars) = bars {
+                bars.show(stage, *done, *total, unit);
             }
         }
         Event::StageNote { stage, note } => line(DIM, "", stage, note),
         Event::StageDone { stage, seconds, same_bytes } => {
             let same = if *same_bytes { ", the same bytes as before" } else { "" };
             line(GREEN, "done", stage, &format!("{}{same}", duration(*seconds)));
-            hide(bar);
         }
         Event::StageRetried { stage, failed, of, message, seconds } => {
             let took = duration(*seconds);
             line(RED, "again", stage, &format!("{message} ({took}); retry {failed} of {of}"));
-            hide(bar);
         }
-        Event::StageFailed { stage, seconds, .. } => {
-            line(RED, "failed", stage, &duration(*seconds));
-            hide(bar);
-        }
-        Event::StageStopped { stage, seconds } => {
-            line(RED, "stopped", stage, &duration(*seconds));
-            hide(bar);
-        }
+        Event::StageFailed { stage, seconds, .. } => line(RED, "failed", stage, &duration(*seconds)),
+        Event::StageStopped { stage, seconds } => line(RED, "stopped", stage, &duration(*seconds)),
         Event::StageSkipped { stage, because } => line(DIM, "skip", stage, &format!("{because} failed")),
         Event::RunStopping { running } => {
             let those = counted(*running, "stage");
@@ -150,64 +155,15 @@ fn words(event: &Event, verbosity: Verbosity, bar: Option<&mut ProgressBar>, wid
     }
 }
 
-fn show(bar: &mut ProgressBar, stage: &str, done: u64, total: u64, unit: &str) {
-    if bar.message() != stage {
-        // Made ready out of sight: what is drawn first is true already.
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-        bar.reset();
-        bar.set_style(style(unit, total));
-        bar.set_message(stage.to_owned());
-    }
-    bar.set_length(total);
-    bar.set_position(done);
-    if bar.is_hidden() {
-        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
-        bar.enable_steady_tick(Duration::from_millis(200));
-    }
-}
-
-/// `train [=====>      ] 384/480 images, 42.1/s, 2s left`; bytes as a download shows them, and without an end where
-/// `total` is 0: not known.
-fn style(unit: &str, total: u64) -> ProgressStyle {
-    let template = match (unit, total) {
-        ("bytes", 0) => "        {msg} {bytes}{bytes_a_second}".to_owned(),
-        ("bytes", _) => "        {msg} [{bar:24}] {bytes}/{total_bytes}{bytes_a_second}{left}".to_owned(),
-        (unit, _) => {
-            format!("        {{msg}} [{{bar:24}}] {{pos}}/{{len}} {}{{a_second}}{{left}}", unit.replace(['{', '}'], ""))
-        }
-    };
-    // A line that cannot be drawn is drawn again a moment later.
-    ProgressStyle::with_template(&template)
-        .expect("a valid template")
-        .with_key("a_second", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = rate(state.pos(), state.elapsed()).map_or(Ok(()), |rate| write!(out, ", {rate:.1}/s"));
-        })
-        .with_key("bytes_a_second", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = rate(state.pos(), state.elapsed())
-                .map_or(Ok(()), |rate| write!(out, ", {}/s", HumanBytes(rate as u64)));
-        })
-        .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            if rate(state.pos(), state.elapsed()).is_some() {
-                let _ = match state.eta().as_secs_f64().ceil() {
-                    seconds if seconds < 120.0 => write!(out, ", {seconds} s left"),
-                    seconds => write!(out, ", {} left", duration(seconds)),
-                };
-            }
-        })
-        .progress_chars("=> ")
-}
-
-/// How many a second so far; the first second says nothing.
-fn rate(done: u64, elapsed: Duration) -> Option<f64> {
-    (done > 0 && elapsed >= Duration::from_secs(1)).then(|| done as f64 / elapsed.as_secs_f64())
-}
-
-fn hide(bar: Option<&mut ProgressBar>) {
-    if let Some(bar) = bar {
-        bar.disable_steady_tick();
-        bar.finish_and_clear();
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-        bar.set_message(String::new());
+/// Whose bar has come to its end.
+fn ended(event: &Event) -> Option<&str> {
+    match event {
+        Event::SourceKept { source: stage, .. }
+        | Event::StageDone { stage, .. }
+        | Event::StageRetried { stage, .. }
+        | Event::StageFailed { stage, .. }
+        | Event::StageStopped { stage, .. } => Some(stage),
+        _ => None,
     }
 }
 
@@ -302,12 +258,5 @@ mod tests {
     fn no_minute_has_sixty_seconds() {
         let said = [0.04, 9.94, 9.96, 119.4, 119.6, 299.7].map(duration);
         assert_eq!(said, ["0.0 s", "9.9 s", "10 s", "119 s", "2 min 0 s", "5 min 0 s"]);
-    }
-
-    #[test]
-    fn the_first_second_has_no_rate() {
-        assert_eq!(rate(30, Duration::from_millis(900)), None);
-        assert_eq!(rate(0, Duration::from_secs(2)), None);
-        assert_eq!(rate(30, Duration::from_millis(1500)), Some(20.0));
     }
 }

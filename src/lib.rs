@@ -8,6 +8,7 @@
 #![cfg_attr(not(feature = "download"), allow(dead_code))]
 
 mod assess;
+mod bars;
 mod cache;
 mod cli;
 mod conduct;
@@ -41,6 +42,7 @@ mod runs;
 mod scheduler;
 mod sources;
 mod text;
+mod trace;
 mod verify;
 
 pub use cli::main;

@@ -12,9 +12,11 @@ use crate::interrupt;
 use crate::pipeline::Location;
 use crate::project::Project;
 use crate::scheduler::{self, Failures, Jobs, LockUse, Options, Subset};
+use crate::trace::Trace;
 use clap::Args;
 use serde_json::json;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 #[derive(Args)]
 #[expect(clippy::struct_field_names, reason = "`dry_run` is the flag's name")]
@@ -55,6 +57,9 @@ pub struct Run {
     /// Run what does not depend on a stage that failed
     #[arg(short, long)]
     keep_going: bool,
+    /// Write a Chrome trace of the run, to be opened in Perfetto
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    trace: Option<PathBuf>,
     /// Repeat a try that failed up to N times, where the stage doesn't say how often
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: usize,
@@ -87,7 +92,16 @@ impl Run {
         let names: Vec<String> = options.stages.iter().map(|id| project.graph.stage(*id).name.value.clone()).collect();
         let mut console = Console::new(global.json, global.verbosity(), names.iter().map(String::as_str));
         let mut executor = Local::new(project.root.clone());
-        scheduler::run(project, &options, &mut executor, &mut |event| console.tell(&event))
+        let mut trace = self.trace.as_deref().map(Trace::create).transpose()?;
+        let result = scheduler::run(project, &options, &mut executor, &mut |event| {
+            if let Some(trace) = &mut trace {
+                trace.hear(&event);
+            }
+            console.tell(&event);
+        });
+        console.finish();
+        result?;
+        trace.map_or(Ok(()), Trace::finish)
     }
 }
 

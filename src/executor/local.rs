@@ -12,6 +12,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
 /// Children of the same binary, each heard by a thread of its own.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Executor for Local {
             let ended = ended.and_then(|(status, unreported)| {
                 read_report(&report).ok_or_else(|| unreported.unwrap_or_else(|| lost(status, &log)))
             });
-            let _ = sender.send(Happening::Ended(job, ended));
+            let _ = sender.send(Happening::Ended(job, Instant::now(), ended));
         });
         Ok(())
     }
@@ -56,8 +57,9 @@ impl Executor for Local {
     fn canceller(&self) -> Listener {
         let (children, sender) = (self.children.clone(), self.sender.clone());
         Box::new(move |asked| {
-            children.ask(asked);
+            // First, so that it is told before what comes of it.
             let _ = sender.send(Happening::Asked);
+            children.ask(asked);
         })
     }
 }

@@ -8,6 +8,7 @@ pub use local::Local;
 use crate::error::Result;
 use crate::interrupt::{self, Listener};
 use plantpipe_stage::{Action, Event, Report};
+use std::time::Instant;
 
 /// Names a run that was submitted, in what is told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,8 +19,8 @@ pub struct Job(pub usize);
 pub enum Happening {
     /// The run says something.
     Told(Job, Event),
-    /// It has ended, with the report that it wrote; without one where it was killed, has crashed or never started.
-    Ended(Job, Result<Report>),
+    /// It has ended, then, with the report that it wrote; without one where it was killed, has crashed or never started.
+    Ended(Job, Instant, Result<Report>),
     /// Somebody asked this process to stop.
     Asked,
 }
@@ -49,7 +50,7 @@ pub fn run_alone(executor: &mut dyn Executor, action: &Action, tell: &mut dyn Fn
     loop {
         match executor.poll() {
             Happening::Told(_, event) => tell(event),
-            Happening::Ended(_, report) => {
+            Happening::Ended(_, _, report) => {
                 interrupt::check()?;
                 return report;
             }

@@ -286,16 +286,16 @@ impl<'a> Work<'a> {
                     let stage = self.name(StageId(id));
                     (self.tell)(stage_event(stage, event));
                 }
-                Happening::Ended(Job(id), report) => return self.end(StageId(id), report),
+                Happening::Ended(Job(id), then, report) => return self.end(StageId(id), then, report),
                 Happening::Asked if self.running.is_empty() => return,
                 Happening::Asked => (self.tell)(Event::RunStopping { running: self.running.len() }),
             }
         }
     }
 
-    fn end(&mut self, id: StageId, report: Result<Report>) {
+    fn end(&mut self, id: StageId, then: Instant, report: Result<Report>) {
         let run = self.running.remove(&id).expect("what has ended was running");
-        let seconds = run.started.elapsed().as_secs_f64();
+        let seconds = then.duration_since(run.started).as_secs_f64();
         let report = report.and_then(|report| {
             let earlier = run.earlier.as_ref();
             keep(self.project, id, &run.ready, &run.action, earlier, report, (seconds, &run.reasons))

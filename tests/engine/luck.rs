@@ -88,6 +88,7 @@ fn a_second_signal_kills_a_child_that_does_not_stop() {
         let stage = only_child(child.id());
         // It cannot hear that it is asked to stop.
         signal("STOP", stage);
+        wait_until("it stands still", || state(stage).contains(") T "));
         signal(name, child.id());
         std::thread::sleep(std::time::Duration::from_millis(200));
         signal(name, child.id());
@@ -105,8 +106,12 @@ fn only_child(process: u32) -> u32 {
 }
 
 fn is_gone(process: u32) -> bool {
-    let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = state(process);
     state.is_empty() || state.contains(") Z ")
+}
+
+fn state(process: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default()
 }
 
 #[test]

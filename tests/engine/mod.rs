@@ -23,6 +23,7 @@ mod retries;
 mod runs;
 mod schema;
 mod subset;
+mod trace;
 mod verify;
 mod why;
 

@@ -18,6 +18,10 @@ fn beside(stages: &[(&str, &str)]) -> World {
 const A: &str = "kind = 'meet'\nme = 'a'\nothers = ['b']";
 const B: &str = "kind = 'meet'\nme = 'b'\nothers = ['a']";
 
+pub fn two_that_meet() -> World {
+    beside(&[("a", A), ("b", B)])
+}
+
 /// What a run told of stages: `started a 1`, `done a`, ...
 pub fn story(ended: &Ended) -> Vec<String> {
     let lines = ended.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
@@ -32,7 +36,7 @@ pub fn story(ended: &Ended) -> Vec<String> {
 
 #[test]
 fn two_of_a_kind_run_at_once_and_share_the_threads() {
-    let world = beside(&[("a", A), ("b", B)]);
+    let world = two_that_meet();
     let ended = world.ok(&["run", "--json", "--threads", "4"]);
     assert_eq!(story(&ended)[..2], ["started a 2", "started b 2"]);
     let notes: Vec<String> = events(&ended.stdout, "stage_note").iter().map(|event| text(&event["note"])).collect();

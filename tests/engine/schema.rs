@@ -23,7 +23,8 @@ fn it_takes_the_files_that_plantpipe_takes() {
                   matrix = { note = ['x'], from = ['w'], exclude = [{ note = 'y' }] }\n\
                   [stages.b]\nkind = 'copy'\nfor_each = 'a'\ninputs = { from = 'a' }\n\
                   [stages.c]\nkind = 'command'\nrun = 'true'\ninputs = { any-name = ['a'] }\noutputs = { x = 'text' }\n\
-                  [profiles.short.stages]\nb = { remove = true }\nc = { run = 'false' }\n\
+                  retries = 2\nresources = { threads = 1, gpu = 0, license = 2 }\nfrozen = false\n\
+                  [profiles.short.stages]\nb = { remove = true }\nc = { run = 'false', frozen = true }\n\
                   a = { inputs = { from = { remove = true } } }\n";
     for file in [CHAIN, matrix] {
         if let Err(error) = validator.validate(&json(file)) {
@@ -45,6 +46,11 @@ fn it_refuses_what_plantpipe_refuses() {
         ("{ from = \"words\" }", "{ from = [\"words\"] }"),
         ("seed = 7", "sead = 7"),
         ("seed = 7", "seed = -7"),
+        ("rate = 0.001", "frozen = \"yes\""),
+        ("rate = 0.001", "retries = -1"),
+        ("rate = 0.001", "resources = 2"),
+        ("rate = 0.001", "resources = { threads = 0 }"),
+        ("rate = 0.001", "resources = { gpu = 0.5 }"),
         ("[sources]", "[source]"),
         ("name = \"chain\"", "name = \"a/b\""),
         ("rate = 0.001", "matrix = { rate = 0.5 }"),

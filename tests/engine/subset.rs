@@ -78,6 +78,22 @@ fn a_stage_has_the_threads_that_it_says() {
 }
 
 #[test]
+fn instances_and_profiles_say_how_they_are_run_too() {
+    let world = World::fake(
+        "[pipeline]\nname = 'p'\n[sources]\nwords = 'words'\n[stages.a]\nkind = 'copy'\ninputs = { from = 'words' }\n\
+         resources = { threads = 1, disk = 1 }\nmatrix = { note = ['x', 'y'] }\n\
+         [profiles.wide.stages.a.resources]\nthreads = 2\ndisk = 0\n",
+    );
+    world.write("words/a.txt", "a");
+    let story = |args: &[&str]| {
+        let ended = world.ok(&[&["run", "--json", "--threads", "4", "-f", "a"], args].concat());
+        super::parallel::story(&ended)
+    };
+    assert_eq!(story(&[]), ["started a@x 1", "done a@x", "started a@y 1", "done a@y"]);
+    assert_eq!(story(&["--profile", "wide"])[..2], ["started a@x 2", "started a@y 2"]);
+}
+
+#[test]
 fn more_than_there_is_of_a_resource_is_refused_at_the_word() {
     for args in [&["run"][..], &["run", "-n"]] {
         let world = asking("{ gpu = 2 }");
