@@ -121,6 +121,23 @@ impl From<Output> for Ended {
     }
 }
 
+/// The one process that another has started.
+pub fn only_child(process: u32) -> u32 {
+    let told = Command::new("pgrep").args(["-P", &process.to_string()]).output().expect("pgrep is there").stdout;
+    String::from_utf8(told).expect("digits").trim().parse().expect("the stage runs in a child process")
+}
+
+/// Whether a process has ended.
+pub fn is_gone(process: u32) -> bool {
+    let state = state(process);
+    state.is_empty() || state.contains(") Z ")
+}
+
+/// What the system says of a process; empty where there is none.
+pub fn state(process: u32) -> String {
+    fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default()
+}
+
 /// Waits until something is so, at most ten seconds.
 #[track_caller]
 pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {

@@ -1,7 +1,7 @@
 //! Bad luck: failures, crashes, kills, meddling, and two runs at once.
 
 use super::chain;
-use crate::world::{Ended, World, is_empty, wait_until};
+use crate::world::{Ended, World, is_empty, is_gone, only_child, state, wait_until};
 use std::process::Command;
 
 fn single(kind: &str) -> World {
@@ -97,21 +97,6 @@ fn a_second_signal_kills_a_child_that_does_not_stop() {
         wait_until("it is gone", || is_gone(stage));
         assert_eq!(world.states(&[])[0], "good fresh");
     }
-}
-
-/// The one process that another has started.
-fn only_child(process: u32) -> u32 {
-    let told = Command::new("pgrep").args(["-P", &process.to_string()]).output().unwrap().stdout;
-    String::from_utf8(told).unwrap().trim().parse().expect("the stage runs in a child process")
-}
-
-fn is_gone(process: u32) -> bool {
-    let state = state(process);
-    state.is_empty() || state.contains(") Z ")
-}
-
-fn state(process: u32) -> String {
-    std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default()
 }
 
 #[test]

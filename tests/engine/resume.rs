@@ -1,6 +1,6 @@
 //! Stages that keep a checkpoint: a run that was killed goes on from it, and ends as if nothing had happened.
 
-use crate::world::{Ended, World, events, text, wait_until};
+use crate::world::{Ended, World, events, is_gone, only_child, text, wait_until};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,11 @@ fn killed_at(world: &World, number: u32) {
     world.write("hold", number.to_string());
     let mut run = world.start(&["run"]);
     wait_until("it has counted that far", || progress(world).iter().any(|p| p.starts_with(&format!("{number} of"))));
+    let stage = only_child(run.id());
     run.kill().expect("kills");
     run.wait().expect("ends");
+    // Until then it must not count on.
+    wait_until("the orphan ends itself", || is_gone(stage));
     fs::remove_file(world.path("hold")).expect("removes");
 }
 
