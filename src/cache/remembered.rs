@@ -1,4 +1,4 @@
-//! The stat cache on disk, a file a place: [`write`] and [`read`] what a scan found, so that the next one hashes only what
+//! The stat cache on disk, a file a place: [`write()`] and [`read`] what a scan found, so that the next one hashes only what
 //! changed since.
 //!
 //! Numbers little-endian, in columns, and the digest of all of it at the end: a file that is cut or damaged is an absent

@@ -1,4 +1,4 @@
-//! A training as it is saved: [`About`], which says where it is, and its tensors, of which [`write`] makes a file and
+//! A training as it is saved: [`About`], which says where it is, and its tensors, of which [`write()`] makes a file and
 //! [`Tensors`] reads it.
 
 use super::fit::{Best, Journey};

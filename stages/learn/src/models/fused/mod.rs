@@ -1,4 +1,4 @@
-//! The door to the CPU's own kernels: [`block`], a residual block of convolutions, and [`layer`], a transformer's block,
+//! The door to the CPU's own kernels: [`block()`], a residual block of convolutions, and [`layer()`], a transformer's block,
 //! each one operation, forwards and backwards. Other devices get the same composed of Burn's operations.
 
 mod block;
