@@ -19,20 +19,20 @@ fn the_sample_killed_a_few_times_ends_as_undisturbed() {
 }
 
 #[test]
-#[ignore = "the long form: some ten minutes"]
+#[ignore = "it takes a quarter of an hour: its short form, a few kills, is the test above"]
 fn the_sample_killed_hundreds_of_times_ends_as_undisturbed() {
     kills::endure(TINY, number("PLANTPIPE_KILLS", 200), Some(Duration::from_secs(6)), "kills");
 }
 
 #[test]
-#[ignore = "the long form: some minutes"]
+#[ignore = "it takes minutes: its short form is the test of the fake kinds in damage.rs"]
 fn the_sample_damaged_everywhere_is_repaired() {
     damage::endure_flips(TINY, number("PLANTPIPE_KILLS", 200) / 4);
     damage::endure_removals(TINY, number("PLANTPIPE_KILLS", 200) / 10);
 }
 
 #[test]
-#[ignore = "the long form: some minutes"]
+#[ignore = "it takes minutes: its short form is the tests of the fake kinds in full_disk.rs and disturb.rs"]
 fn the_sample_on_full_disks_and_in_company_ends_as_undisturbed() {
     full_disk::endure_full_disks(TINY, number("PLANTPIPE_KILLS", 200) / 20, 60_000_000);
     disturb::endure_company(TINY, number("PLANTPIPE_KILLS", 200) / 40);
