@@ -69,16 +69,17 @@ impl LockFile {
     /// # Errors
     /// A file that is no lock file, or one of another version.
     pub fn read(path: &Path) -> Result<Self> {
-        let written = match std::fs::read_to_string(path) {
-            Ok(text) => Some(text),
+        let unreadable = |why: &str| {
+            Error::usage(format!("{} cannot be read: {why}", path.display()))
+                .hint("take it from version control again, or delete it: the next run writes what it finds then")
+        };
+        let written = match std::fs::read(path) {
+            Ok(bytes) => Some(String::from_utf8(bytes).map_err(|_| unreadable("it is no text"))?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("read", path, &error)),
         };
         let document = match &written {
-            Some(text) => parse(text).map_err(|why| {
-                Error::usage(format!("{} cannot be read: {why}", path.display()))
-                    .hint("take it from version control again, or delete it: the next run writes what it finds then")
-            })?,
+            Some(text) => parse(text).map_err(|why| unreadable(&why))?,
             None => Document { version: VERSION, sources: BTreeMap::new(), stages: BTreeMap::new() },
         };
         Ok(Self { path: path.to_owned(), written, document })
@@ -207,6 +208,16 @@ mod tests {
              blake3 = \"{blake3}\"\nsize = 4\n"
         );
         assert_eq!(texts[0], expected);
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_refused_with_a_way_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipeline.lock");
+        std::fs::write(&path, [0xff, 0x00, 0x9f]).expect("writes");
+        let error = LockFile::read(&path).err().expect("refused");
+        assert!(error.to_string().ends_with("pipeline.lock cannot be read: it is no text"), "{error}");
+        assert!(error.way_out().is_some_and(|hint| hint.contains("delete it")));
     }
 
     #[test]
