@@ -215,7 +215,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("pipeline.lock");
         std::fs::write(&path, [0xff, 0x00, 0x9f]).expect("writes");
-        let error = LockFile::read(&path).err().expect("refused");
+        let error = LockFile::read(&path).expect_err("refused");
         assert!(error.to_string().ends_with("pipeline.lock cannot be read: it is no text"), "{error}");
         assert!(error.way_out().is_some_and(|hint| hint.contains("delete it")));
     }
