@@ -250,7 +250,7 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
     let (mut state, mut reasons, mut changes) = (State::NeverRun, vec!["never run".to_owned()], Vec::new());
     if let Some(before) = before {
         state = State::Stale;
-        changes = reasons::since(project, id, ready, &before.recipe);
+        changes = reasons::since_once(project, id, ready, &before);
         reasons = changes.iter().map(Reason::brief).collect();
     }
     if let Some(progress) = resume(kind, ready).and_then(|resume| project.cache.waiting(resume, ready.key)) {

@@ -3,14 +3,16 @@
 use crate::assess::Ready;
 use crate::cache::digest::Digest;
 use crate::cache::inputs::{Listing, Rows};
+use crate::cache::records::Record;
 use crate::cache::scan::{Snapshot, side_by_side};
 use crate::console::counted;
 use crate::graph::StageId;
 use crate::project::Project;
-use crate::recipe::Recipe;
+use crate::recipe::{Key, Recipe};
 use plantpipe_stage::Reads;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::path::Path;
 
@@ -281,6 +283,21 @@ impl Display for Reason {
             },
         }
     }
+}
+
+/// The reasons that this command has found: a stage is assessed several times in a run, and it takes a while where tables
+/// are long.
+pub type Found = BTreeMap<(StageId, Key, Key), Vec<Reason>>;
+
+/// As [`since`], for a recorded recipe; found once a command.
+pub fn since_once(project: &mut Project, id: StageId, ready: &Ready, before: &Record) -> Vec<Reason> {
+    let between = (id, before.key, ready.key);
+    if let Some(found) = project.reasons.get(&between) {
+        return found.clone();
+    }
+    let found = since(project, id, ready, &before.recipe);
+    project.reasons.insert(between, found.clone());
+    found
 }
 
 /// What differs from an earlier recipe, and of each input that changed what changed in it, as far as the cache knows what

@@ -338,3 +338,70 @@ fn file(folder: &Path, name: &str) -> PathBuf {
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn scanner(root: &Path) -> Scanner {
+        Scanner::open(root.join("stat"), root.to_owned())
+    }
+
+    #[test]
+    fn who_reads_a_part_is_told_of_changes_in_that_part_alone() {
+        let root = tempfile::tempdir().expect("a folder");
+        let place = root.path().join("photos");
+        let write = |name: &str, text: &str| {
+            fs::create_dir_all(place.join("d")).expect("makes");
+            fs::write(place.join(name), text).expect("writes");
+        };
+        ["d/a.jpg", "d/t.csv", "readme"].iter().for_each(|name| write(name, "1"));
+        let snapshot = scanner(root.path()).scan(&place).expect("scans");
+        let changed = || {
+            [Reads::All, Reads::Images, Reads::Tables]
+                .map(|reads| Scanner::changed_since(&place, &snapshot, reads).expect("walks").unwrap_or_default())
+        };
+        assert_eq!(changed(), ["", "", ""]);
+        write("d/a.jpg", "12");
+        assert_eq!(changed(), ["d/a.jpg", "d/a.jpg", ""]);
+        write("d/b.jpg", "1");
+        assert_eq!(changed(), ["d/a.jpg", "d/a.jpg", "d/b.jpg"]);
+        fs::remove_file(place.join("d/b.jpg")).expect("removes");
+        write("readme", "12");
+        assert_eq!(changed(), ["d/a.jpg", "d/a.jpg", "readme"]);
+        fs::remove_file(place.join("d/a.jpg")).expect("removes");
+        assert_eq!(changed(), ["d/a.jpg", "d/a.jpg", "d/a.jpg"]);
+        write("d/a.jpg", "1");
+        fs::remove_file(place.join("d/t.csv")).expect("removes");
+        assert_eq!(changed()[1..], ["d/a.jpg", "d/t.csv"]);
+    }
+
+    #[test]
+    fn a_file_that_is_linked_stays_known_under_all_of_its_names() {
+        let root = tempfile::tempdir().expect("a folder");
+        let [first, second] = ["first", "second"].map(|name| root.path().join(name));
+        [&first, &second].iter().for_each(|folder| fs::create_dir(folder).expect("makes"));
+        fs::write(first.join("a"), "same").expect("writes");
+        fs::set_permissions(first.join("a"), fs::Permissions::from_mode(0o444)).expect("protects");
+        fs::hard_link(first.join("a"), first.join("b")).expect("links");
+        fs::write(first.join("c"), "other").expect("writes");
+        settle();
+        let mut scanner = scanner(root.path());
+        let before = scanner.scan(&first).expect("scans");
+        fs::hard_link(first.join("a"), second.join("x")).expect("links");
+        settle();
+        let seen = Seen::of(&second).expect("walks");
+        let found = scanner.take_in(&second, seen, Some((&first, &before))).expect("scans");
+        assert_eq!(found.manifest.get("x"), before.manifest.get("a"));
+        for place in [&first, &second] {
+            let known = scanner.known(place).expect("known");
+            assert_eq!(*known.snapshot.stats, walk(place).expect("walks").stats, "nothing is to be hashed again");
+        }
+        // What was written to is not what it was.
+        fs::set_permissions(first.join("a"), fs::Permissions::from_mode(0o644)).expect("opens");
+        fs::write(first.join("a"), "SAME").expect("writes");
+        assert_ne!(scanner.scan(&first).expect("scans").manifest.get("a"), before.manifest.get("a"));
+    }
+}
