@@ -357,7 +357,9 @@ mod tests {
             fs::create_dir_all(place.join("d")).expect("makes");
             fs::write(place.join(name), text).expect("writes");
         };
-        ["d/a.jpg", "d/t.csv", "readme"].iter().for_each(|name| write(name, "1"));
+        for name in ["d/a.jpg", "d/t.csv", "readme"] {
+            write(name, "1");
+        }
         let snapshot = scanner(root.path()).scan(&place).expect("scans");
         let changed = || {
             [Reads::All, Reads::Images, Reads::Tables]
@@ -382,7 +384,9 @@ mod tests {
     fn a_file_that_is_linked_stays_known_under_all_of_its_names() {
         let root = tempfile::tempdir().expect("a folder");
         let [first, second] = ["first", "second"].map(|name| root.path().join(name));
-        [&first, &second].iter().for_each(|folder| fs::create_dir(folder).expect("makes"));
+        for folder in [&first, &second] {
+            fs::create_dir(folder).expect("makes");
+        }
         fs::write(first.join("a"), "same").expect("writes");
         fs::set_permissions(first.join("a"), fs::Permissions::from_mode(0o444)).expect("protects");
         fs::hard_link(first.join("a"), first.join("b")).expect("links");
