@@ -76,7 +76,8 @@ pub(crate) struct Batch {
     /// Where among the photographs they are.
     pub(crate) items: Vec<usize>,
     pixels: Vec<f32>,
-    size: usize,
+    /// Side of the photographs, pixels.
+    pub(crate) size: usize,
 }
 
 impl Batch {
@@ -172,8 +173,16 @@ impl Batches<'_> {
 
     fn prepare(&self, items: &[usize], view: &(dyn Fn(usize) -> RgbImage + Sync)) -> Batch {
         let [mean, std] = [self.preprocessing.mean, self.preprocessing.std].map(|rgb| rgb.map(|value| value as f32));
-        let images: Vec<Vec<f32>> = items.par_iter().map(|item| to_chw(&view(*item), mean, std)).collect();
-        Batch { items: items.to_vec(), pixels: images.concat(), size: self.size() as usize }
+        let views: Vec<(u32, Vec<f32>)> = items
+            .par_iter()
+            .map(|item| {
+                let image = view(*item);
+                (image.width(), to_chw(&image, mean, std))
+            })
+            .collect();
+        let size = views.first().map_or(0, |(width, _)| *width as usize);
+        let pixels: Vec<Vec<f32>> = views.into_iter().map(|(_, pixels)| pixels).collect();
+        Batch { items: items.to_vec(), pixels: pixels.concat(), size }
     }
 }
 

@@ -124,6 +124,11 @@ impl Arch {
         }
     }
 
+    /// Whether one network takes photographs of any size.
+    pub(crate) fn takes_any_size(self) -> bool {
+        !matches!(self.family(), Family::Vit(_))
+    }
+
     /// How many depths there are: the stem, each block, and the head.
     pub(crate) fn depths(self) -> usize {
         let blocks = match self.family() {

@@ -86,12 +86,38 @@ fn every_option_changes_the_weights() {
 }
 
 #[test]
+fn a_growing_input_begins_as_a_small_one() {
+    let world = World::new();
+    let trained = |out: &str, epochs: u64, sizes: Value| {
+        let mut params = one_step(&json!({ "lr": 0.05, "epochs": epochs }));
+        params.as_object_mut().expect("an object").extend(sizes.as_object().expect("an object").clone());
+        world.train(out, &params).expect("trains");
+        read_history(&world.path(out).join("model")).expect("a history").into_iter().map(|row| row.train_loss.to_bits())
+    };
+    let small: Vec<u64> = trained("small", 2, json!({ "size": 32 })).collect();
+    let growing: Vec<u64> = trained("growing", 2, json!({ "size": 64, "size_from": 32, "size_epochs": 1 })).collect();
+    assert_eq!(growing[0], small[0]);
+    assert_ne!(growing[1], small[1]);
+}
+
+#[test]
+fn an_input_that_cannot_grow_is_refused() {
+    let world = World::new();
+    let error = world.train("a", &json!({ "size": 32, "size_from": 64, "size_epochs": 1 })).expect_err("refused");
+    assert_eq!(error.message, "param `size_from` is 64, beyond `size`, which is 32");
+    let vit = json!({ "arch": "vit_tiny_patch16_224", "size": 64, "size_from": 32, "size_epochs": 1 });
+    let error = world.train("b", &vit).expect_err("refused");
+    let message = "param `size_from` is 32, but the positions of vit_tiny_patch16_224 are laid out for one size";
+    assert_eq!(error.message, message);
+}
+
+#[test]
 fn all_options_together_give_the_same_bytes_for_any_number_of_threads() {
     let world = World::new();
     let options = json!({
         "loss": "focal", "focal_gamma": 1.5, "focal_alpha": 0.25, "confusion": "paper", "smoothing": 0.1, "mixup": 0.2,
         "cutmix": 1, "freeze": 1, "freeze_epochs": 1, "layer_decay": 0.7, "ema": 0.5, "clip": 0.5, "accumulate": 2,
-        "epochs": 2, "patience": 1,
+        "epochs": 2, "patience": 1, "size": 64, "size_from": 32, "size_epochs": 1,
     });
     let one = digest(&world, &options, 1);
     for threads in [2, 4] {

@@ -81,7 +81,7 @@ impl World {
 /// The options that hide something that must not be lost: each pair of them in one training.
 const OPTIONS: [fn() -> Value; 4] = [
     || json!({ "ema": 0.5, "accumulate": 2, "mixup": 0.2, "drop": 0.2 }),
-    || json!({ "optimizer": "sgd", "lr": 0.01, "freeze": 3, "freeze_epochs": 1, "cutmix": 1, "clip": 0.5 }),
+    || json!({ "optimizer": "sgd", "lr": 0.01, "freeze": 3, "freeze_epochs": 1, "cutmix": 1, "clip": 0.5, "size": 64, "size_from": 32, "size_epochs": 1 }),
     || json!({ "freeze": 9, "ema": 0.9, "smoothing": 0.1, "layer_decay": 0.7 }),
     || json!({ "schedule": "constant", "patience": 1, "lr": 1e-9, "epochs": 4, "loss": "focal", "batch": 5 }),
 ];

@@ -101,7 +101,7 @@ impl Journey<'_> {
         let (number, first) = (self.learner.epoch, self.learner.batches);
         let start = Instant::now();
         self.learner.thaw();
-        batches.varied(&training.params.augment(), training.ctx.seed(), number, first, |batch| {
+        batches.varied(&training.params.augment(number), training.ctx.seed(), number, first, |batch| {
             let taken = self.learner.take(batch)?;
             training.progress(number, batches.photographs(self.learner.batches));
             if taken == Taken::Step {

@@ -81,6 +81,17 @@ fn run(ctx: &Context) -> Result<()> {
         ))
         .hint(format!("{} freezes all but the head", arch.depths() - 1)));
     }
+    if params.size_from > params.size {
+        let message = format!("param `size_from` is {}, beyond `size`, which is {}", params.size_from, params.size);
+        return Err(Error::new(message).hint("the input grows: begin with less, or with 0 for no growth"));
+    }
+    if params.size_from > 0 && !arch.takes_any_size() {
+        let message = format!(
+            "param `size_from` is {}, but the positions of {} are laid out for one size",
+            params.size_from, params.arch
+        );
+        return Err(Error::new(message).hint("take it out: only convolutional networks can grow their input"));
+    }
     params.tell_idle(ctx)?;
     let train = photos(shards, Split::Train)?;
     let val = photos(shards, Split::Val)?;

@@ -24,6 +24,19 @@ pub(super) const PARAMS: &[ParamSpec] = &[
         default: Some("224"),
     },
     ParamSpec {
+        name: "size_from",
+        doc: "progressive resizing: side of the input in the first epoch; it grows evenly, in steps of 32 pixels, to `size` \
+              over `size_epochs`; 0: `size` from the first epoch on",
+        ty: ParamType::Int { min: 0, max: 1024 },
+        default: Some("0"),
+    },
+    ParamSpec {
+        name: "size_epochs",
+        doc: "epochs before the input has its whole `size`",
+        ty: ParamType::Int { min: 0, max: 10_000 },
+        default: Some("0"),
+    },
+    ParamSpec {
         name: "epochs",
         doc: "passes over the train split",
         ty: ParamType::Int { min: 1, max: 10_000 },

@@ -11,12 +11,17 @@ use crate::optim::{Rule, Shape};
 use plantpipe_stage::{Context, Result};
 use serde::Deserialize;
 
+/// Pixels by which the input grows: what the networks that can grow halve five times.
+const SIZE_STEP: u32 = 32;
+
 /// Every param by its name; `PARAMS` says what each is.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Params {
     pub(super) arch: String,
     pub(super) size: u32,
+    pub(super) size_from: u32,
+    size_epochs: u64,
     pub(super) epochs: u64,
     pub(super) patience: u64,
     pub(super) batch: usize,
@@ -100,8 +105,17 @@ impl Params {
         }
     }
 
-    pub(super) fn augment(&self) -> Augment {
-        Augment { size: self.size, crop: self.crop, flips: self.flips, jitter: self.jitter }
+    /// Side of the input in an epoch, counted from 1. It depends on no later epoch, so that a training that is made longer
+    /// can go on.
+    pub(super) fn size_in(&self, epoch: u64) -> u32 {
+        match self.size_from {
+            0 => self.size,
+            from => grown(from, self.size, self.size_epochs, epoch),
+        }
+    }
+
+    pub(super) fn augment(&self, epoch: u64) -> Augment {
+        Augment { size: self.size_in(epoch), crop: self.crop, flips: self.flips, jitter: self.jitter }
     }
 
     pub(super) fn mix(&self) -> Mix {
@@ -110,11 +124,34 @@ impl Params {
 
     /// Notes which params were set, to other than their defaults, though nothing asks for them.
     pub(super) fn tell_idle(&self, ctx: &Context) -> Result<()> {
-        let others: [Idle; 3] = [
+        let others: [Idle; 5] = [
             (self.optimizer != OptimizerName::Sgd, &["momentum"], "`optimizer` is not \"sgd\""),
             (self.confusion == ConfusionName::Off, &["confusion_weight"], "`confusion` is \"off\""),
             (self.freeze == 0, &["freeze_epochs"], "`freeze` is 0"),
+            (self.size_from == 0, &["size_epochs"], "`size_from` is 0"),
+            (self.size_epochs == 0, &["size_from"], "`size_epochs` is 0"),
         ];
         tell_idle(ctx, PARAMS, &[&others[..1], &self.choice().idle(), &others[1..]].concat())
+    }
+}
+
+/// What has grown from one size to another over some epochs, in an epoch counted from 1.
+fn grown(from: u32, to: u32, epochs: u64, epoch: u64) -> u32 {
+    if epoch > epochs {
+        return to;
+    }
+    let way = u64::from(to - from) * (epoch - 1) / epochs;
+    from + way as u32 / SIZE_STEP * SIZE_STEP
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_input_grows_evenly_in_steps_of_32_pixels() {
+        let sizes: Vec<u32> = (1..=11).map(|epoch| grown(128, 224, 9, epoch)).collect();
+        assert_eq!(sizes, [128, 128, 128, 160, 160, 160, 192, 192, 192, 224, 224]);
+        assert_eq!(grown(128, 224, 0, 1), 224);
     }
 }

@@ -122,8 +122,9 @@ impl<'a> Learner<'a> {
         let n = batch.items.len();
         let mask = self.mask(n);
         let mut targets = training.train.targets(&batch.items, &training.device);
+        let size = batch.size;
         let mut images = batch.tensor(&training.device);
-        if let Some(mixed) = params.mix().draw(training.ctx.seed(), self.seen as u64, params.size as usize) {
+        if let Some(mixed) = params.mix().draw(training.ctx.seed(), self.seen as u64, size) {
             images = mixed.images(images);
             targets = mixed.targets(targets);
         }
