@@ -67,7 +67,8 @@ fn intact(project: &mut Project, record: &Record, output: &str) -> Result<Option
 
 /// The files of an item-wise input.
 fn files(ready: &Ready, input: &str) -> BTreeMap<String, KnownFile> {
-    let paths: Vec<&Path> = ready.inputs[input].iter().map(|artifact| artifact.path.as_path()).collect();
+    let paths: Vec<&Path> =
+        ready.inputs.get(input).into_iter().flatten().map(|artifact| artifact.path.as_path()).collect();
     let snapshots = ready.watched.iter().filter(|(path, _)| paths.contains(&path.as_path()));
     let entries = snapshots.flat_map(|(_, snapshot)| snapshot.manifest.files());
     let known = |entry: &FileEntry| KnownFile { digest: entry.digest.to_string(), size: entry.size };

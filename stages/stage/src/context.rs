@@ -1,7 +1,9 @@
 //! What a stage's `run` is handed: [`Context`], its params, inputs, outputs and voice.
 
 use crate::format::Lineage;
-use crate::{Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, Result};
+use crate::{
+    Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, PreviousItem, Result,
+};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -141,15 +143,27 @@ impl<'a> Context<'a> {
         known.get(file.strip_prefix(&self.optional(input)?.path).ok()?.to_str()?)
     }
 
+    /// The file in which an earlier run left an item, if what went in had this digest (hex) then too; several items may
+    /// share one. Its bytes are as they were recorded: read it, and never write to it.
+    #[must_use]
+    pub fn earlier(&self, id: &str, input: &str) -> Option<PathBuf> {
+        self.previous(id, input).map(|(file, _)| file)
+    }
+
+    /// The same, and the item.
+    fn previous(&self, id: &str, input: &str) -> Option<(PathBuf, &PreviousItem)> {
+        let previous = self.action.previous.as_ref()?;
+        let item = previous.items.get(id).filter(|item| item.input == input)?;
+        Some((previous.folder.join(&item.file), item))
+    }
+
     /// Puts what an earlier run made of an item to `path` and records it, if what went in had this digest (hex) then
     /// too. False: there is nothing to reuse, and the item is to be made.
     ///
     /// `path` becomes a link to a file of the cache, or a copy of it where the file system has no links: never write to it.
     #[must_use]
     pub fn reuse(&self, id: &str, input: &str, path: &Path) -> bool {
-        let Some(previous) = &self.action.previous else { return false };
-        let Some(item) = previous.items.get(id).filter(|item| item.input == input) else { return false };
-        let earlier = previous.folder.join(&item.file);
+        let Some((earlier, item)) = self.previous(id, input) else { return false };
         let linked = std::fs::hard_link(&earlier, path).is_ok();
         if !linked && std::fs::copy(&earlier, path).is_err() {
             // Half a copy must not stand in the way.

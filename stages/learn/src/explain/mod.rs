@@ -26,7 +26,9 @@ use faithfulness::Trial;
 use lesions::{Overlap, overlap};
 use method::Method;
 use plantpipe_pixels::{encode_grey_png, encode_png};
-use plantpipe_stage::format::{Areas, CamMap, CamPanel, Cams, Faithfulness, JsonFormat, MapPer, ShardReader, Split};
+use plantpipe_stage::format::{
+    Areas, CamMap, CamPanel, Cams, Faithfulness, JsonFormat, MapPer, Sample, ShardIndex, ShardReader, Split,
+};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
@@ -195,8 +197,10 @@ fn run(ctx: &Context) -> Result<()> {
     let device = device::open(ctx.device())?;
     let model = Trained::open(&ctx.input("model").path, &device.clone().autodiff())?;
     let way = Way::of(&params.method, params.fusion, params.discard, model.arch)?;
-    let photos = chosen(&ctx.input("shards").path, &params)?;
-    model.check(ctx, &photos)?;
+    let shards = &ctx.input("shards").path;
+    let reader = ShardReader::open(shards)?;
+    model.check(ctx, &reader.index)?;
+    let photos = Photos::decode(&reader, shards, chosen(shards, &reader.index, &params)?)?;
 
     let look = Look { model: &model, device: &device, way };
     let seen = see(ctx, &look, &photos, &params)?;
@@ -269,10 +273,9 @@ fn attempt(
     Ok(faithfulness::summary(panels, steps))
 }
 
-/// The photographs to explain, decoded.
-fn chosen(shards: &Path, params: &Params) -> Result<Photos> {
-    let reader = ShardReader::open(shards)?;
-    let samples = choice::choose(&reader.index, params.split, params.images);
+/// The photographs to explain.
+fn chosen(shards: &Path, index: &ShardIndex, params: &Params) -> Result<Vec<Sample>> {
+    let samples = choice::choose(index, params.split, params.images);
     if samples.is_empty() {
         return Err(Error::at(
             shards,
@@ -280,7 +283,7 @@ fn chosen(shards: &Path, params: &Params) -> Result<Photos> {
         )
         .hint("name another `split`, or pack this one"));
     }
-    Photos::decode(&reader, shards, samples)
+    Ok(samples)
 }
 
 /// What the network sees of each photograph for each label that [`labels`] shows, the most probable first.
