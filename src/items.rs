@@ -69,8 +69,8 @@ fn intact(project: &mut Project, record: &Record, output: &str) -> Result<Option
 fn files(ready: &Ready, input: &str) -> BTreeMap<String, KnownFile> {
     let paths: Vec<&Path> =
         ready.inputs.get(input).into_iter().flatten().map(|artifact| artifact.path.as_path()).collect();
-    let snapshots = ready.watched.iter().filter(|(path, _)| paths.contains(&path.as_path()));
-    let entries = snapshots.flat_map(|(_, snapshot)| snapshot.manifest.files());
+    let watched = ready.watched.iter().filter(|watched| paths.contains(&watched.path.as_path()));
+    let entries = watched.flat_map(|watched| watched.snapshot.manifest.files());
     let known = |entry: &FileEntry| KnownFile { digest: entry.digest.to_string(), size: entry.size };
     entries.map(|(name, entry)| (name.to_owned(), known(entry))).collect()
 }

@@ -143,11 +143,30 @@ impl Manifest {
 
     /// The files that are read, with their content's digest, or none where only the name counts.
     pub fn part(&self, reads: Reads) -> impl Iterator<Item = (&str, Option<Digest>)> {
-        self.files().filter_map(move |(path, entry)| match (reads, Reads::is_image(path)) {
-            (Reads::Images, false) => Reads::is_table(path).then_some((path, None)),
-            (Reads::Tables, true) => Some((path, None)),
-            _ => Some((path, Some(entry.digest))),
+        self.files().filter_map(move |(path, entry)| match Part::of(path, reads) {
+            Part::Content => Some((path, Some(entry.digest))),
+            Part::Name => Some((path, None)),
+            Part::Nothing => None,
         })
+    }
+}
+
+/// What of a file counts for who reads a part of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Content,
+    Name,
+    Nothing,
+}
+
+impl Part {
+    pub fn of(path: &str, reads: Reads) -> Self {
+        match (reads, Reads::is_image(path)) {
+            (Reads::Images, false) if Reads::is_table(path) => Self::Name,
+            (Reads::Images, false) => Self::Nothing,
+            (Reads::Tables, true) => Self::Name,
+            _ => Self::Content,
+        }
     }
 }
 

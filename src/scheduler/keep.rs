@@ -1,7 +1,7 @@
 //! From a report to a record: [`keep`] brings a stage's outputs into the store, looks at its inputs again, and records
 //! them last.
 
-use crate::assess::{Ready, resume};
+use crate::assess::{Ready, Watched, resume};
 use crate::cache::openings::Opened;
 use crate::cache::records::{Last, LastRan, Outputs, Record, SCHEMA};
 use crate::cache::scan::{Scanner, Snapshot};
@@ -13,7 +13,7 @@ use crate::reasons;
 use crate::recipe::Key;
 use jiff::Timestamp;
 use plantpipe_stage::{Action, Afterwards, Opening, Outcome, Report};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a stage gave.
 pub struct Kept {
@@ -44,6 +44,8 @@ pub fn keep(
     let kind = stage.kind;
     let name = stage.name.value.clone();
     let names: Vec<String> = stage.outputs.iter().map(|output| output.name.clone()).collect();
+    // First, for meanwhile the times of what the stage has just made become old enough to be trusted.
+    let changed = changed(project, ready);
     let mut outputs = Outputs::new();
     for output in names {
         let folder = action.scratch.join(&output);
@@ -58,14 +60,10 @@ pub fn keep(
         let written = project.cache.manifest(outputs[kind.outputs[0].name]);
         items::check(&report.items, &written.expect("it was written by now"))?;
     }
-    for (path, snapshot) in &ready.watched {
-        if let Some(file) = Scanner::changed_since(path, snapshot)?
-            && !is_linked_only(project, path, snapshot)?
-        {
-            let message = format!("{} changed while stage `{name}` ran", path.join(file).display());
-            let hint = Some("the output is kept but not recorded; run again when the files are at rest".to_owned());
-            return Err(Error::Integrity { message, hint });
-        }
+    if let Some(file) = changed? {
+        let message = format!("{} changed while stage `{name}` ran", file.display());
+        let hint = Some("the output is kept but not recorded; run again when the files are at rest".to_owned());
+        return Err(Error::Integrity { message, hint });
     }
     // Before the record: a crash in between counts an opening too many, never one too few.
     project.cache.open_test(&opened(project, &name, ready.key, report.openings, &outputs))?;
@@ -97,6 +95,18 @@ pub fn keep(
     project.cache.write_last(project.profile(), &name, last)?;
     project.cache.show(&name, &outputs)?;
     Ok(Kept { outputs, same_bytes, irreproducible })
+}
+
+/// The first file that was read and is not what it was.
+fn changed(project: &mut Project, ready: &Ready) -> Result<Option<PathBuf>> {
+    for Watched { path, reads, snapshot } in &ready.watched {
+        if let Some(file) = Scanner::changed_since(path, snapshot, *reads)?
+            && !is_linked_only(project, path, snapshot)?
+        {
+            return Ok(Some(path.join(file)));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether an object is what it was but for its times: a per-item stage that ran meanwhile made links to its files.

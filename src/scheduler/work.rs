@@ -98,7 +98,7 @@ impl<'a> Work<'a> {
 
     /// Returns what became of the stages that were reached, in order, and the first failure, in that order too.
     pub fn finish(mut self) -> (Vec<StageRun>, Result<()>) {
-        interrupt::tell(self.executor.canceller());
+        let _listening = interrupt::tell(self.executor.canceller());
         loop {
             self.look_again();
             self.assess_due();

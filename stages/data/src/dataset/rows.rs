@@ -21,7 +21,8 @@ pub(super) fn of_splits(root: &Path, photographs: &Photographs) -> Result<Vec<La
         let table = split.table(root);
         for row in LabelTable::read(&table)?.rows {
             let folder = split.images(root);
-            let id = find(&row, photographs).filter(|id| photographs[id].path.parent() == Some(&folder));
+            let is_in = |path: &Path| path.parent().is_some_and(|parent| parent.as_os_str() == folder.as_os_str());
+            let id = find(&row, photographs).filter(|id| is_in(&photographs[id].path));
             let id = id.ok_or_else(|| absent(&table, &row.image, &folder))?;
             rows.push(labelled(id, Some(split), row, photographs));
         }
@@ -89,7 +90,7 @@ fn find(row: &LabelRow, photographs: &Photographs) -> Option<String> {
     if Reads::is_image(name) {
         let id = image_id(name);
         let there = photographs.get(id)?;
-        return (there.path.ends_with(&row.image) || there.path.file_name()? == name).then(|| id.to_owned());
+        return (there.path.file_name()? == name || there.path.ends_with(&row.image)).then(|| id.to_owned());
     }
     photographs.contains_key(name).then(|| name.to_owned())
 }
