@@ -25,6 +25,11 @@ impl Digest {
         &self.0
     }
 
+    /// Of 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        blake3::Hash::from_hex(text).ok().map(Self::from)
+    }
+
     /// Digest of a value's canonical JSON, in a domain of its own.
     pub fn of_json(domain: &str, value: &impl Serialize) -> Self {
         let bytes = serde_json::to_vec(value).expect("maps with string keys and finite numbers become JSON");

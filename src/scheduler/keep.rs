@@ -7,7 +7,7 @@ use crate::cache::records::{Last, LastRan, Outputs, Record, SCHEMA};
 use crate::cache::scan::{Scanner, Snapshot};
 use crate::error::{Error, Result};
 use crate::graph::StageId;
-use crate::items::{self, Earlier};
+use crate::items;
 use crate::project::Project;
 use crate::reasons;
 use crate::recipe::Key;
@@ -30,7 +30,7 @@ pub fn keep(
     id: StageId,
     ready: &Ready,
     action: &Action,
-    earlier: Option<&Earlier>,
+    linked: Option<(&Path, &Snapshot)>,
     report: Report,
     (seconds, why): (f64, &[String]),
 ) -> Result<Kept> {
@@ -52,7 +52,6 @@ pub fn keep(
         if !folder.is_dir() {
             return Err(Error::Bug { message: format!("it gave no output `{output}`") });
         }
-        let linked = earlier.map(|earlier| (earlier.previous.folder.as_path(), &earlier.snapshot));
         let digest = project.cache.keep(&folder, linked)?;
         outputs.insert(output, digest);
     }

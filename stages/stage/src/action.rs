@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Version of the action, event and report formats.
-pub const ACTION_SCHEMA: u32 = 1;
+pub const ACTION_SCHEMA: u32 = 2;
 
 /// All that a stage run needs, self-contained, so that another machine could run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +32,9 @@ pub struct Action {
     /// Where the report is written, last.
     pub report: PathBuf,
     pub lineage: Option<Lineage>,
-    /// What an earlier run of a per-item stage left.
+    /// What an earlier run of a per-item stage left: long where there are many items, and so in a file of its own
+    /// ([`Previous::FILE`]), which need not be there.
+    #[serde(skip)]
     pub previous: Option<Previous>,
     /// Where a kind that can go on later keeps its checkpoint.
     pub checkpoint: Option<Place>,
@@ -88,6 +90,11 @@ pub struct Previous {
     pub items: BTreeMap<String, PreviousItem>,
     /// The files of each item-wise input as they are now, by their path in it.
     pub files: BTreeMap<String, BTreeMap<String, KnownFile>>,
+}
+
+impl Previous {
+    /// Beside the action's file.
+    pub const FILE: &'static str = "previous";
 }
 
 /// A file that the engine has looked at.

@@ -136,11 +136,17 @@ pub(crate) fn labelled(root: &Path) -> Result<Labelled> {
         Layout::SplitClasses | Layout::Classes => rows::of_classes(&photographs),
     };
     rows.sort_by(|a, b| a.id.cmp(&b.id));
-    let is_named = |id: &String| rows.binary_search_by(|row| row.id.cmp(id)).is_ok();
-    let without = photographs.iter().filter(|(id, _)| !is_named(id));
-    let unlabelled = without.map(|(id, photograph)| (id.clone(), photograph.split)).collect();
-    let labels: BTreeSet<String> = rows.iter().flat_map(|row| row.labels.iter().cloned()).collect();
-    Ok(Labelled { layout, labels: labels.into_iter().collect(), rows, unlabelled })
+    let mut unlabelled = BTreeMap::new();
+    let mut named = rows.iter().map(|row| &row.id).peekable();
+    // Both are sorted.
+    for (id, photograph) in &photographs {
+        while named.next_if(|name| *name < id).is_some() {}
+        if named.peek() != Some(&id) {
+            unlabelled.insert(id.clone(), photograph.split);
+        }
+    }
+    let labels: BTreeSet<&String> = rows.iter().flat_map(|row| &row.labels).collect();
+    Ok(Labelled { layout, labels: labels.into_iter().cloned().collect(), rows, unlabelled })
 }
 
 /// A labelled photograph whose split is known.
