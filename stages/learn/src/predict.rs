@@ -190,8 +190,9 @@ fn tell(ctx: &Context, splits: &[Split], samples: &[&Sample], new: usize, speed:
     };
     let all = splits.iter().map(of_split).collect::<Vec<_>>().join(", ");
     ctx.note(match new {
-        0 => format!("none of {all} is new"),
         _ if new == samples.len() => format!("answered for {all}, {speed}"),
+        0 => format!("none of {all} is new"),
+        1 => format!("answered for {all}; 1 is new, the others as before; {speed}"),
         _ => format!("answered for {all}; {new} are new, the others as before; {speed}"),
     });
 }

@@ -1,11 +1,11 @@
 //! Kinds that work item by item, after an earlier run: what is as it was is taken, and the result is that of a run from
 //! scratch.
 
-use super::world::{LABELS, World};
+use super::world::{LABELS, World, tree};
 use crate::{EXPLAIN, PREDICT};
 use plantpipe_pixels::{GrayImage, encode_grey_png};
-use plantpipe_stage::Previous;
 use plantpipe_stage::format::{MAPS_TABLE, Predictions, Split, mask_file};
+use plantpipe_stage::{Previous, Reads};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ fn a_photograph_under_another_id_or_in_another_split_or_with_other_pixels_is_ask
     // `test00` has the pixels of `val00`: of two that carry one id in two splits, each has its own row.
     world.pack("moved", &LABELS, &[(Split::Test, 3), (Split::Val, 2)]);
     let (note, _) = predict(&world, Some(few.clone()), "moved", "moved", json!({}));
-    assert!(note.contains("; 1 are new, the others as before; "), "{note}");
+    assert!(note.contains("; 1 is new, the others as before; "), "{note}");
     let index = std::fs::read_to_string(world.path("few/index.json")).expect("reads");
     let index = index.replace("\"split\": \"test\"", "\"split\": \"val\"");
     std::fs::write(world.path("few/index.json"), index).expect("writes");
@@ -104,7 +104,7 @@ fn explain(
 
 /// Every file that `explain` wrote.
 fn drawn(world: &World, out: &str) -> BTreeMap<String, Vec<u8>> {
-    world.tree(&world.path(out).join("cams"))
+    tree(&world.path(out).join("cams"))
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn what_is_drawn_of_a_photograph_depends_on_no_other_and_on_no_size_of_batch() {
             explain(&world, None, "few", [model, "few"], &params(batch));
             let few = drawn(&world, "few");
             assert!(rows(&few).iter().all(|row| rows(&all).contains(row)), "{model} {method}, {batch} at a time");
-            let pictures: Vec<&String> = few.keys().filter(|name| name.ends_with(".png")).collect();
+            let pictures: Vec<&String> = few.keys().filter(|name| Reads::is_image(name)).collect();
             assert!(pictures.len() >= 4, "{pictures:?}");
             for name in pictures {
                 assert!(few[name] == all[name], "{name} of {model} {method}, {batch} at a time");

@@ -120,7 +120,7 @@ impl World {
         let folder = self.path(out).join(kind.outputs[0].name);
         let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
         let files: BTreeMap<String, String> =
-            self.tree(&folder).into_iter().map(|(name, bytes)| (digest(&bytes), name)).collect();
+            tree(&folder).into_iter().map(|(name, bytes)| (digest(&bytes), name)).collect();
         let item = |Item { id, input, output }: Item| {
             let file = files.get(&output).unwrap_or_else(|| panic!("item `{id}` is no file")).clone();
             (id, PreviousItem { input, output, file })
@@ -178,16 +178,16 @@ impl World {
         entries.map(file).collect()
     }
 
-    /// Every file below a folder by its path there.
-    pub(super) fn tree(&self, folder: &Path) -> BTreeMap<String, Vec<u8>> {
-        let name = |path: PathBuf| path.strip_prefix(folder).expect("below").display().to_string();
-        super::below(folder).into_iter().map(|path| (name(path.clone()), std::fs::read(path).expect("reads"))).collect()
-    }
-
     /// An error's words, with paths from the world's folder on.
     pub(super) fn words(&self, error: &Error) -> String {
         error.message.replace(&format!("{}/", self.folder.path().display()), "")
     }
+}
+
+/// Every file below a folder by its path there.
+pub(super) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let name = |path: &Path| path.strip_prefix(folder).expect("below").display().to_string();
+    super::below(folder).into_iter().map(|path| (name(&path), std::fs::read(&path).expect("reads"))).collect()
 }
 
 const READY: ImagesCard = ImagesCard { schema: ImagesCard::SCHEMA, size: 40, fit: Fit::Squash, quality: 90 };
