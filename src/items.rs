@@ -70,7 +70,8 @@ fn intact(project: &mut Project, record: &Record, output: &str) -> Result<Option
 
 /// The files of an item-wise input.
 fn files(ready: &Ready, input: &str) -> BTreeMap<String, KnownFile> {
-    let paths: Vec<&Path> = ready.inputs[input].iter().map(|artifact| artifact.path.as_path()).collect();
+    let paths: Vec<&Path> =
+        ready.inputs.get(input).into_iter().flatten().map(|artifact| artifact.path.as_path()).collect();
     let watched = ready.watched.iter().filter(|watched| paths.contains(&watched.path.as_path()));
     let entries = watched.flat_map(|watched| watched.snapshot.manifest.files());
     let known = |entry: &FileEntry| KnownFile { digest: entry.digest.to_string(), size: entry.size };

@@ -15,8 +15,8 @@ fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
             &[
-                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &LOOK, &ROWS,
-                &SCORE, &MEET, &STUMBLE, &COUNT,
+                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &LINES,
+                &LOOK, &ROWS, &SCORE, &MEET, &STUMBLE, &COUNT,
             ],
             plantpipe_command::KINDS,
         ],
@@ -222,6 +222,44 @@ fn pairs(ctx: &Context) -> Result<()> {
         ctx.record(Item { id, input, output: digest(&both) });
     }
     Ok(())
+}
+
+/// Upper-cases each file of its input into a line of one file: an item is a line, and all share the file.
+const LINES: Kind = Kind {
+    name: "lines",
+    doc: "a line a file",
+    inputs: &[
+        FROM,
+        InputSpec { name: "with", doc: "added to each", format: "text", arity: Arity::Optional, reads: Reads::All },
+    ],
+    params: &[ParamSpec { name: "note", doc: "a word added to each", ty: ParamType::Text, default: Some("\"\"") }],
+    uses: Uses { items: &["from", "with"], ..Uses::NOTHING },
+    run: lines,
+    ..BASE
+};
+
+fn lines(ctx: &Context) -> Result<()> {
+    let note = ctx.params::<CopyParams>()?.note;
+    let digest = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    let with = ctx.optional("with").map_or(Ok(String::new()), |with| read(&with.path))?;
+    let (mut all, mut items) = (String::new(), Vec::new());
+    for path in files(&ctx.input("from").path)? {
+        let id = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let before = std::fs::read_to_string(&path).io("read", &path)?;
+        let input = digest(&format!("{before} {with}"));
+        let earlier = ctx.earlier(&id, &input).map(std::fs::read_to_string).transpose().io("read", "an earlier run")?;
+        let earlier = earlier.and_then(|all| all.lines().find(|line| line.starts_with(&id)).map(str::to_owned));
+        let line = earlier.unwrap_or_else(|| {
+            ctx.note(format!("made {id}"));
+            format!("{id} {}{with}{note}", before.to_uppercase())
+        });
+        all.push_str(&format!("{line}\n"));
+        items.push((id, input));
+    }
+    for (id, input) in items {
+        ctx.record(Item { id, input, output: digest(&all) });
+    }
+    write(ctx, &all)
 }
 
 /// Reads photographs.

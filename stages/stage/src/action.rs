@@ -69,7 +69,8 @@ pub struct Unreported {
     pub unreported: Error,
 }
 
-/// An item of a per-item stage: its id, the digest of what went in, and the digest of what came out (hex).
+/// An item of a per-item stage: its id, the digest of what went in, and the digest of the file that holds what came out
+/// (hex), which other items may share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
@@ -111,7 +112,7 @@ pub struct KnownFile {
 pub struct PreviousItem {
     /// Digest of what went in (hex).
     pub input: String,
-    /// Digest of what came out (hex).
+    /// Digest of the file with what came out (hex).
     pub output: String,
     /// A file with these bytes, by its path in the folder.
     pub file: String,

@@ -2,7 +2,8 @@
 
 use crate::format::Lineage;
 use crate::{
-    Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, Previous, Result,
+    Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, Previous,
+    PreviousItem, Result,
 };
 use rustix::fs::{AtFlags, linkat};
 use serde::de::DeserializeOwned;
@@ -155,14 +156,27 @@ impl<'a> Context<'a> {
         known.get(below(&self.optional(input)?.path, file)?)
     }
 
+    /// The file in which an earlier run left an item, if what went in had this digest (hex) then too; several items may
+    /// share one. Its bytes are as they were recorded: read it, and never write to it.
+    #[must_use]
+    pub fn earlier(&self, id: &str, input: &str) -> Option<PathBuf> {
+        self.previous(id, input).map(|(previous, item)| previous.folder.join(&item.file))
+    }
+
+    /// What an earlier run has left, and an item of it, if what went in had this digest.
+    fn previous(&self, id: &str, input: &str) -> Option<(&Previous, &PreviousItem)> {
+        let previous = self.action.previous.as_ref()?;
+        let item = previous.items.get(id).filter(|item| item.input == input)?;
+        Some((previous, item))
+    }
+
     /// Puts what an earlier run made of an item to `path` and records it, if what went in had this digest (hex) then
     /// too. False: there is nothing to reuse, and the item is to be made.
     ///
     /// `path` becomes a link to a file of the cache, or a copy of it where the file system has no links: never write to it.
     #[must_use]
     pub fn reuse(&self, id: &str, input: &str, path: &Path) -> bool {
-        let Some(previous) = &self.action.previous else { return false };
-        let Some(item) = previous.items.get(id).filter(|item| item.input == input) else { return false };
+        let Some((previous, item)) = self.previous(id, input) else { return false };
         let linked = self.link(previous, &item.file, path).is_ok();
         if !linked && std::fs::copy(previous.folder.join(&item.file), path).is_err() {
             // Half a copy must not stand in the way.
