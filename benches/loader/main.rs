@@ -47,7 +47,7 @@ fn measure() -> Result<(), String> {
     let mut ours = [const { Vec::new() }; 3];
     let mut peers =
         [("WebDataset", "webdataset", "WEBDATASET_PYTHON"), ("MindRecord", "mindrecord", "MINDRECORD_PYTHON")]
-            .map(|(name, peer, variable)| Peer { name, peer, variable, figures: [const { Vec::new() }; 2] });
+            .map(|(name, word, variable)| Peer { name, word, variable, figures: [const { Vec::new() }; 2] });
     for round in 0..=rounds {
         let figures = world.figures()?;
         // The first round warms the page cache.
@@ -84,7 +84,8 @@ fn measure() -> Result<(), String> {
 /// A program that does the same, and what came of it.
 struct Peer {
     name: &'static str,
-    peer: &'static str,
+    /// The script's word for it.
+    word: &'static str,
     variable: &'static str,
     /// Of packing and reading.
     figures: [Vec<f64>; 2],
@@ -93,7 +94,7 @@ struct Peer {
 impl Peer {
     fn run(&mut self, photos: &Path, counts: bool) -> Result<(), String> {
         let Some(python) = std::env::var_os(self.variable) else { return Ok(()) };
-        let output = Command::new(python).arg(PEERS).arg(self.peer).arg(photos).output();
+        let output = Command::new(python).arg(PEERS).arg(self.word).arg(photos).output();
         let output = output.map_err(|error| format!("{}: {error}", self.name))?;
         let told = String::from_utf8_lossy(&output.stdout);
         let figures: Vec<f64> = told.lines().filter_map(|line| line.trim().parse().ok()).collect();
@@ -151,20 +152,21 @@ impl World {
             let photograph = |sample: &Sample| -> Result<Vec<u8>, Error> {
                 Ok(decode(&reader.read(sample)?, &shards.join(&sample.shard))?.into_raw())
             };
+            // The other side is a network that takes no time.
             let began = Instant::now();
             let batches: Vec<&[&Sample]> = order.chunks(BATCH).collect();
             let batch = |at: usize| {
                 let photographs: Vec<_> = batches[at].par_iter().map(|s| photograph(s)).collect::<Result<_, _>>()?;
                 Ok(photographs.concat())
             };
-            ahead(batches.len(), batch, seen)?;
+            ahead(batches.len(), batch, |batch| Ok(black_box(batch).len()))?;
             let read = began.elapsed();
             let held: Vec<Vec<u8>> = order.par_iter().map(|sample| photograph(sample)).collect::<Result<_, _>>()?;
             let mut order: Vec<&[u8]> = held.iter().map(Vec::as_slice).collect();
             order.shuffle(&mut keyed(42, "shuffle", &[2]));
             let began = Instant::now();
             let batches: Vec<&[&[u8]]> = order.chunks(BATCH).collect();
-            ahead(batches.len(), |at| Ok(batches[at].concat()), seen)?;
+            ahead(batches.len(), |at| Ok(batches[at].concat()), |batch| Ok(black_box(batch).len()))?;
             let decoded = began.elapsed();
             Ok([packed, read, decoded].map(|time| self.count as f64 / time.as_secs_f64()))
         };
@@ -194,10 +196,4 @@ impl World {
         (PACK.run)(&Context::new(&action, |_| {}))?;
         Ok(scratch.join("shards"))
     }
-}
-
-/// The other side of a loader: a network that takes no time.
-fn seen(batch: Vec<u8>) -> Result<(), Error> {
-    black_box(batch);
-    Ok(())
 }

@@ -118,7 +118,7 @@ fn pythons_webdataset_reads_what_was_packed() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let sample = |sample: &Sample| {
         let jpeg = reader.read(sample).expect("reads");
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         let targets: String = sample.targets.iter().map(u8::to_string).collect();
         format!("{} {} {targets} {}", sample.id, sample.split, hex(&jpeg))
     };
