@@ -8,7 +8,7 @@ use crate::pointwise::Together;
 use crate::pool::{self, Buffer};
 use crate::product::Onto;
 use crate::shape::{Conv, Reach};
-use crate::{dense, depthwise, pointwise};
+use crate::{dense, depthwise, pointwise, winograd};
 use rayon::prelude::*;
 
 /// A convolution, its norm and its bounds.
@@ -307,6 +307,7 @@ fn forward(
     match conv.reach {
         Reach::Depthwise => depthwise::forward(conv, source, weight, out, want),
         Reach::Dense if conv.is_pointwise() => pointwise::forward(conv, source, weight, out, want, together),
+        Reach::Dense if winograd::fits(conv) => winograd::forward(conv, source, weight, out, want, together),
         Reach::Dense => dense::forward(conv, source, weight, out, want, together),
     }
 }
@@ -315,6 +316,7 @@ fn backward(conv: &Conv, source: &Source, gradient: &Gradient, weight: &[f32], s
     match conv.reach {
         Reach::Depthwise => depthwise::backward(conv, source, gradient, weight, sink),
         Reach::Dense if conv.is_pointwise() => pointwise::backward(conv, source, gradient, weight, sink),
+        Reach::Dense if winograd::fits(conv) => winograd::backward(conv, source, gradient, weight, sink),
         Reach::Dense => dense::backward(conv, source, gradient, weight, sink),
     }
 }
