@@ -90,6 +90,20 @@ macro_rules! by_lanes {
 }
 pub(crate) use by_lanes;
 
+/// Whether the processor has vectors that [`Lanes`] knows.
+pub(crate) fn are_wide() -> bool {
+    struct Width;
+    impl pulp::WithSimd for Width {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    pulp::Arch::new().dispatch(Width) > 1
+}
+
 by_processor! {
     /// `to`, places of [`LANES`] numbers, becomes the first of as many numbers of each channel, `stride` apart.
     pub(crate) fn weave(to: &mut [f32], from: &[f32], stride: usize) {

@@ -10,13 +10,12 @@
 //! ```
 
 use crate::flow::{Found, Gradient, Part, Sink, Source, Want, scratch};
-use crate::lanes::{Lanes, by_lanes, unweave, weave};
+use crate::lanes::{self, Lanes, by_lanes, unweave, weave};
 use crate::lines::LANES;
 use crate::norm::Moments;
 use crate::points::{
     Filter, FilterBack, Inputs, InputsBack, Outputs, OutputsBack, POINTS, SIDE, STEP, TAPS, both,
 };
-use crate::pointwise::Together;
 use crate::pool::{self, Buffer};
 use crate::product::{Onto, View, product};
 use crate::shape::{Conv, Reach};
@@ -27,19 +26,19 @@ use std::ops::Range;
 /// Numbers at the points that a cache shared by all cores holds: so many photographs at a time.
 const CACHED: usize = 5 << 20;
 
-/// Rows of a product in evaluation: always as many, so that no photograph's bits depend on the others.
-const ROWS: usize = 32;
-
 /// Weights of a filter.
 const NINE: usize = TAPS * TAPS;
 
 /// Rows of tiles turned together.
 const BAND: usize = 4;
 
-/// Whether a convolution is one of these.
+/// Whether a convolution is one of these, and large enough: where the filters' points are more than those of the tiles of
+/// some photographs, reading and writing them costs what is saved; so does turning number by number.
 pub(crate) fn fits(conv: &Conv) -> bool {
-    let whole = conv.channels % LANES == 0 && conv.out % LANES == 0;
-    (conv.kernel, conv.stride, conv.reach) == (TAPS, 1, Reach::Dense) && whole
+    let Conv { channels, out, .. } = *conv;
+    let whole = channels % LANES == 0 && out % LANES == 0;
+    let large = channels * out <= 16 * (channels + out) * Tiles::new(conv).count();
+    (conv.kernel, conv.stride, conv.reach) == (TAPS, 1, Reach::Dense) && whole && large && lanes::are_wide()
 }
 
 /// The tiles of a photograph's outputs.
@@ -79,7 +78,7 @@ impl Tiles {
 
 /// A matrix a point, a tile a row.
 #[derive(Debug)]
-struct Points {
+pub(crate) struct Points {
     numbers: Buffer,
     rows: usize,
     columns: usize,
@@ -263,13 +262,13 @@ by_lanes! {
 
 /// Which side of a filter is a row of its points' matrices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rows {
+pub(crate) enum Rows {
     Channels,
     Outputs,
 }
 
 /// The filters at the points.
-fn filters(conv: &Conv, weight: &[f32], rows: Rows) -> Points {
+pub(crate) fn filters(conv: &Conv, weight: &[f32], rows: Rows) -> Points {
     let all = conv.channels * NINE;
     // Where a row begins among the weights, `[out, channels, taps]`, and how far apart its columns are.
     let (count, columns, row, column) = match rows {
@@ -298,38 +297,25 @@ by_lanes! {
 }
 
 /// The products of tiles and filters, point by point.
-fn products(tiles: &Points, filters: &Points, to: &mut Points, together: Together) {
+fn products(tiles: &Points, filters: &Points, to: &mut Points) {
     let columns = to.columns;
-    let rows = match together {
-        Together::Many => tiles.rows,
-        Together::Alone => ROWS,
-    };
     let points: Vec<&mut [f32]> = to.all_mut().collect();
     points.into_par_iter().enumerate().for_each(|(point, to)| {
-        let each = to.chunks_mut(rows * columns).zip(tiles.at(point).chunks(rows * tiles.columns));
-        for (to, tiles_of) in each {
-            let tiles = View::new(tiles_of, tiles_of.len() / tiles.columns, tiles.columns, tiles.columns);
-            product(to, columns, Onto::Nothing, tiles, filters.view(point));
-        }
+        product(to, columns, Onto::Nothing, tiles.view(point), filters.view(point));
     });
 }
 
 pub(crate) fn forward(
     conv: &Conv,
     source: &Source,
-    weight: &[f32],
+    filters: &Points,
     out: &mut [f32],
     want: Want,
-    together: Together,
 ) -> Vec<Vec<Moments>> {
     let tiles = Tiles::new(conv);
     let count = out.len() / conv.outputs();
-    let filters = filters(conv, weight, Rows::Channels);
     let photos = tiles.photos(count, conv.channels + conv.out);
-    let rows = match together {
-        Together::Many => photos * tiles.count(),
-        Together::Alone => (photos * tiles.count()).next_multiple_of(ROWS),
-    };
+    let rows = photos * tiles.count();
     let (mut from, mut to) = (Points::new(rows, conv.channels), Points::new(rows, conv.out));
     let plane = tiles.plane();
     let mut moments: Vec<Vec<Moments>> = Vec::with_capacity(count);
@@ -337,7 +323,7 @@ pub(crate) fn forward(
         let start = number * photos;
         let own = start..start + out.len() / conv.outputs();
         turn(&mut from, &tiles, &own, Patch::Inputs, |to, at, channel| source.read(to, at, channel));
-        products(&from, &filters, &mut to, together);
+        products(&from, filters, &mut to);
         let blocks = conv.out / LANES;
         let work = |(block, out): (usize, &mut [f32])| {
             let (photo, channel) = (block / blocks, block % blocks * LANES);
@@ -399,7 +385,7 @@ pub(crate) fn backward(conv: &Conv, source: &Source, gradient: &Gradient, weight
         let Some(filters) = &filters else { continue };
         // The inputs are read: their place is free.
         let mut dx = x;
-        products(&dy, filters, &mut dx, Together::Many);
+        products(&dy, filters, &mut dx);
         strips.par_iter_mut().enumerate().for_each(|(block, strip)| {
             let (photo, channel) = (block / blocks, block % blocks * LANES);
             put_back(&dx, &tiles, source, photo, start + photo, channel, strip);
