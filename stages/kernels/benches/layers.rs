@@ -2,8 +2,8 @@
 //! `cargo bench -p plantpipe-kernels -- efficientnet_lite0 32` (or `resnet50 16`, `vit_small 16`; `-v`: block by block, `-u`: unit
 //! by unit).
 
-use plantpipe_kernels::pool::{self, Buffer};
 use plantpipe_kernels::Keep;
+use plantpipe_kernels::pool::{self, Buffer};
 use plantpipe_kernels::{Act, Affine, Chain, Conv, Input, Layer, LayerWeights, Reach, Shortcut, Trace, Unit, Weights};
 use std::time::{Duration, Instant};
 

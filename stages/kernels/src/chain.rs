@@ -320,7 +320,7 @@ fn turn(
     dz: &[f32],
     done: &Done,
     weights: &Weights,
-    sums: &Sums,
+    sums: &[[f64; 2]],
     sink: Sink,
 ) -> (Gradients, Sums) {
     let conv = &unit.conv;

@@ -109,13 +109,7 @@ fn by_pair(conv: &Conv, turned: &[f32], weight: &mut [f32]) {
 }
 
 /// The weights are those [`by_tap`], but where the convolution [`is_thin`].
-pub(crate) fn forward(
-    conv: &Conv,
-    source: &Source,
-    weight: &[f32],
-    out: &mut [f32],
-    want: Want,
-) -> Vec<Vec<Moments>> {
+pub(crate) fn forward(conv: &Conv, source: &Source, weight: &[f32], out: &mut [f32], want: Want) -> Vec<Vec<Moments>> {
     let groups = groups(out.len() / conv.outputs(), conv.out_plane());
     let parts = split(out, &groups, conv.outputs());
     let thin = is_thin(conv);

@@ -79,6 +79,7 @@ macro_rules! by_lanes {
                 type Output = ();
 
                 #[inline(always)]
+                #[allow(clippy::needless_range_loop, reason = "closures are not inlined")]
                 fn with_simd<$kind: pulp::Simd>(self, $simd: $kind) {
                     let Self { $($arg),* } = self;
                     $body

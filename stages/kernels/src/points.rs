@@ -106,12 +106,7 @@ impl Turn<SIDE, STEP> for Outputs {
     fn turn<S: Simd>(p: [Lanes<S>; SIDE]) -> [Lanes<S>; STEP] {
         let (even_a, odd_a) = (p[1] + p[2], (p[1] - p[2]) * A);
         let (even_b, odd_b) = (p[3] + p[4], (p[3] - p[4]) * B);
-        [
-            p[0] + (even_a + even_b),
-            odd_a + odd_b,
-            (even_a * A2).plus(even_b, B2),
-            p[5].plus(odd_a, A2).plus(odd_b, B2),
-        ]
+        [p[0] + (even_a + even_b), odd_a + odd_b, (even_a * A2).plus(even_b, B2), p[5].plus(odd_a, A2).plus(odd_b, B2)]
     }
 }
 

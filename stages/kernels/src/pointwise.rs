@@ -64,13 +64,7 @@ impl Tile {
     }
 }
 
-pub(crate) fn forward(
-    conv: &Conv,
-    source: &Source,
-    weight: &[f32],
-    out: &mut [f32],
-    want: Want,
-) -> Vec<Vec<Moments>> {
+pub(crate) fn forward(conv: &Conv, source: &Source, weight: &[f32], out: &mut [f32], want: Want) -> Vec<Vec<Moments>> {
     if conv.stride == 1 {
         return whole_forward(conv, source, weight, out, want);
     }
@@ -111,7 +105,8 @@ fn sample(conv: &Conv, values: &[f32]) -> Buffer {
     let planes = values.len() / conv.in_plane();
     let mut sample = scratch(planes * conv.out_plane());
     sample.par_chunks_mut(conv.out_plane()).zip(values.par_chunks(conv.in_plane())).for_each(|(to, from)| {
-        for (to, from) in to.chunks_exact_mut(conv.out_width()).zip(from.chunks_exact(conv.width).step_by(conv.stride)) {
+        for (to, from) in to.chunks_exact_mut(conv.out_width()).zip(from.chunks_exact(conv.width).step_by(conv.stride))
+        {
             for (to, from) in to.iter_mut().zip(from.iter().step_by(conv.stride)) {
                 *to = *from;
             }
@@ -135,13 +130,7 @@ fn spread(conv: &Conv, to: &mut [f32], onto: Onto, sample: &[f32]) {
     });
 }
 
-fn whole_forward(
-    conv: &Conv,
-    source: &Source,
-    weight: &[f32],
-    out: &mut [f32],
-    want: Want,
-) -> Vec<Vec<Moments>> {
+fn whole_forward(conv: &Conv, source: &Source, weight: &[f32], out: &mut [f32], want: Want) -> Vec<Vec<Moments>> {
     let plane = conv.in_plane();
     let groups = groups(out.len() / conv.outputs(), plane);
     let parts = split(out, &groups, conv.outputs());

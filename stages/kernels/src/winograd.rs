@@ -13,9 +13,7 @@ use crate::flow::{Found, Gradient, Part, Sink, Source, Want, scratch};
 use crate::lanes::{self, Lanes, by_lanes, unweave, weave};
 use crate::lines::LANES;
 use crate::norm::Moments;
-use crate::points::{
-    Filter, FilterBack, Inputs, InputsBack, Outputs, OutputsBack, POINTS, SIDE, STEP, TAPS, both,
-};
+use crate::points::{Filter, FilterBack, Inputs, InputsBack, Outputs, OutputsBack, POINTS, SIDE, STEP, TAPS, both};
 use crate::pool::{self, Buffer};
 use crate::product::{Onto, View, product};
 use crate::shape::{Conv, Reach};

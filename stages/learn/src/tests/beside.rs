@@ -74,7 +74,9 @@ fn beside_pytorch() {
     if python.is_none() {
         eprintln!("PEERS_PYTHON is not set: nothing is measured beside us");
     }
-    println!("| part | network, photographs | plantpipe, images/s | PyTorch, images/s | ratio | memory, MiB | PyTorch's |");
+    println!(
+        "| part | network, photographs | plantpipe, images/s | PyTorch, images/s | ratio | memory, MiB | PyTorch's |"
+    );
     println!("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for part in PARTS.iter().filter(|part| variable("PLANTPIPE_PART").is_none_or(|asked| asked == **part)) {
         for (name, count) in NETWORKS.iter().filter(|of| variable("PLANTPIPE_ARCH").is_none_or(|asked| asked == of.0)) {

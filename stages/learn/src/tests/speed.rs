@@ -32,7 +32,7 @@ fn network(name: &str) -> Network {
 }
 
 /// A network in training.
-struct Training {
+pub(super) struct Training {
     network: Option<Network>,
     optimizer: Optimizer,
     images: Tensor<4>,
