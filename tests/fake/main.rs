@@ -158,7 +158,7 @@ fn count(ctx: &Context) -> Result<()> {
     let state = own.as_ref().map(|saved| saved.open().map(std::fs::read_to_string));
     let mut counted = match state {
         Some(Ok(text)) => {
-            own.iter().for_each(|saved| ctx.goes_on_from(saved));
+            ctx.goes_on_from(own.as_ref().expect("a state was opened"));
             text.io("read", "a state")?
         }
         Some(Err(_)) => {
