@@ -5,6 +5,7 @@ mod beside;
 mod checkpoint;
 mod explain;
 mod features;
+mod items;
 mod losses;
 mod networks;
 mod options;
