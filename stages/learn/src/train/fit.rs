@@ -43,6 +43,7 @@ pub(super) struct Journey<'a> {
 impl Training<'_> {
     /// The best epoch, and the history of all.
     pub(super) fn run(&self, network: Network) -> Result<(Best, Vec<Epoch>)> {
+        let start = Instant::now();
         let mut keeper = Keeper::open(self, &network)?;
         let mut journey =
             Journey { learner: Learner::new(self, network), history: Vec::new(), best: None, pace: Pace::default() };
@@ -58,6 +59,7 @@ impl Training<'_> {
             let waited = 100.0 * journey.pace.share();
             self.ctx.note(format!("its steps spent {waited:.1} % of their time waiting for photographs"));
         }
+        keeper.tell(start.elapsed());
         let done = journey.history.len();
         if done < self.params.epochs as usize {
             let epochs = self.params.epochs;
