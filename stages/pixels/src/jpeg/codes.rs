@@ -135,6 +135,7 @@ impl Codes {
 
     /// Passes over what is left of a block from coefficient `k` on.
     #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the reader's state stays in registers")]
     pub(super) fn pass(&self, bits: &mut Bits, mut k: usize) -> Result<(), &'static str> {
         let runs = self.runs.get_or_init(|| self.runs());
         'block: while k < 64 {

@@ -183,6 +183,7 @@ impl Part<'_> {
     /// Reads the first of a block's coefficients in the order in which they are sent, and passes over the rest. The last
     /// place holds none: it is where those go that zeros bring behind the others.
     #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the reader's state stays in registers")]
     fn sent<const ROOM: usize>(
         &self,
         bits: &mut Bits,
