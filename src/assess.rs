@@ -83,10 +83,19 @@ pub struct Ready {
     pub recipe: Recipe,
     pub inputs: BTreeMap<String, Vec<Artifact>>,
     pub lineage: Option<Lineage>,
-    /// Everything read, as it was when hashed.
-    pub watched: Vec<(PathBuf, Snapshot)>,
+    /// Everything read, as it was when hashed, in the order of the inputs.
+    pub watched: Vec<Watched>,
     /// An earlier record of the same key, whatever became of its outputs.
     pub record: Option<Record>,
+}
+
+/// An artifact that is read.
+#[derive(Debug)]
+pub struct Watched {
+    pub path: PathBuf,
+    /// The part of it.
+    pub reads: Reads,
+    pub snapshot: Snapshot,
 }
 
 /// The outputs of the stages that are fresh or have just run.
@@ -200,7 +209,7 @@ fn prepare(project: &mut Project, id: StageId, known: &Known) -> Result<Ready> {
             };
             let snapshot = project.cache.scanner.scan(&path)?;
             let digest = snapshot.manifest.digest_of(reads);
-            watched.push((path.clone(), snapshot));
+            watched.push(Watched { path: path.clone(), reads, snapshot });
             recipe.inputs.entry(name.clone()).or_default().push(digest);
             artifacts.push(Artifact { name: project.graph.origin_name(origin), path, digest: digest.to_string() });
         }
@@ -241,7 +250,7 @@ fn judge(project: &mut Project, id: StageId, ready: &Ready) -> Result<(State, Ve
     let (mut state, mut reasons, mut changes) = (State::NeverRun, vec!["never run".to_owned()], Vec::new());
     if let Some(before) = before {
         state = State::Stale;
-        changes = reasons::since(project, id, ready, &before.recipe);
+        changes = reasons::since_once(project, id, ready, &before);
         reasons = changes.iter().map(Reason::brief).collect();
     }
     if let Some(progress) = resume(kind, ready).and_then(|resume| project.cache.waiting(resume, ready.key)) {

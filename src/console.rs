@@ -179,7 +179,7 @@ fn forecast(stages: &[Planned]) -> Option<String> {
     if certain < stages.len() {
         text.push_str(&format!(", and perhaps {} behind", stages.len() - certain));
     }
-    text.push_str(&format!("; last time {}", duration(seconds)));
+    text.push_str(&format!("; together {} the last time", duration(seconds)));
     let most = known.iter().filter_map(|stage| Some((stage.last_memory?, &stage.stage))).max();
     if let Some((memory, stage)) = most {
         text.push_str(&format!(", at most {} of memory ({stage})", bytes(memory)));
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(
             forecast(&stages).as_deref(),
             Some(
-                "to run: 2 stages, and perhaps 1 behind; last time 2 min 34 s, at most 1.3 GB of memory (train); 1 stage never ran"
+                "to run: 2 stages, and perhaps 1 behind; together 2 min 34 s the last time, at most 1.3 GB of memory (train); 1 stage never ran"
             )
         );
         assert_eq!(forecast(&stages[..1]), None);

@@ -3,7 +3,7 @@
 use crate::cache::write_quickly;
 use crate::error::{Error, Result};
 use crate::registry::Registry;
-use plantpipe_stage::{ACTION_SCHEMA, Action, Context, Outcome, Report, Unreported};
+use plantpipe_stage::{ACTION_SCHEMA, Action, Context, Outcome, Previous, Report, Unreported};
 use serde::Serialize;
 use std::io::{BufRead, Write};
 use std::panic::AssertUnwindSafe;
@@ -18,11 +18,14 @@ use std::sync::{Arc, Mutex};
 pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
     let orders = Orders::listen();
     let bytes = std::fs::read(file).map_err(|error| Error::io("read", file, &error))?;
-    let action: Action = serde_json::from_slice(&bytes)
+    let mut action: Action = serde_json::from_slice(&bytes)
         .map_err(|error| Error::usage(format!("{} is no action: {error}", file.display())))?;
     if action.schema != ACTION_SCHEMA {
         return Err(Error::usage(format!("{}: action schema {}, not {ACTION_SCHEMA}", file.display(), action.schema)));
     }
+    action.previous = previous(&file.with_file_name(Previous::FILE))?;
+    // It lives as long as this process: to take it apart in the end would only take time.
+    let action: &'static Action = Box::leak(Box::new(action));
     let kind = registry
         .of_action(&action.kind)
         .ok_or_else(|| Error::usage(format!("{}: unknown kind `{}`", file.display(), action.kind)))?;
@@ -34,7 +37,7 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         orders.obey_politely();
     }
 
-    let context = Context::new(&action, |event| say(&event)).stopped_by(|| orders.stopping());
+    let context = Context::new(action, |event| say(&event)).stopped_by(|| orders.stopping());
     let panic = catch_panics();
     let outcome = match std::panic::catch_unwind(AssertUnwindSafe(|| (kind.run)(&context))) {
         Ok(Ok(())) => Outcome::Done,
@@ -51,6 +54,7 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         outcome,
         openings: context.openings(),
         checkpoint: context.afterwards(),
+        before: context.before(),
         items: context.into_items(),
         peak_memory: peak_memory(),
     };
@@ -61,6 +65,17 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         };
         say(&Unreported { unreported: ended });
     })
+}
+
+/// What an earlier run left, if there is anything.
+fn previous(file: &Path) -> Result<Option<Previous>> {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", file, &error)),
+    };
+    let previous = postcard::from_bytes(&bytes);
+    previous.map(Some).map_err(|error| Error::usage(format!("{} lists no items: {error}", file.display())))
 }
 
 /// Tells whoever started this process, a line of JSON.

@@ -3,13 +3,14 @@
 use crate::error::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 static TIMES: AtomicUsize = AtomicUsize::new(0);
-static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
+static LISTENERS: Mutex<BTreeMap<usize, Listener>> = Mutex::new(BTreeMap::new());
 
 /// Is called from another thread when a signal comes.
 pub type Listener = Box<dyn Fn(Asked) + Send>;
@@ -21,6 +22,16 @@ pub enum Asked {
     Stop,
     /// Another: end now.
     Kill,
+}
+
+/// Is told of signals until it is dropped.
+#[must_use]
+pub struct Listening(usize);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        listeners().remove(&self.0);
+    }
 }
 
 /// How long a process that was told to end now may tidy up.
@@ -35,7 +46,7 @@ pub fn listen() -> Result<()> {
             SIGNAL.store(signal, Ordering::SeqCst);
             TIMES.fetch_add(1, Ordering::SeqCst);
             let asked = asked().expect("a signal has come");
-            for listener in listeners().iter() {
+            for listener in listeners().values() {
                 listener(asked);
             }
             if asked == Asked::Kill {
@@ -48,13 +59,15 @@ pub fn listen() -> Result<()> {
     Ok(())
 }
 
-/// Tells `listener` of every signal, and of what came before.
-pub fn tell(listener: Listener) {
+/// Tells `listener` of every signal from here on, and of what came before.
+pub fn tell(listener: Listener) -> Listening {
     let mut listeners = listeners();
     if let Some(asked) = asked() {
         listener(asked);
     }
-    listeners.push(listener);
+    let number = listeners.last_key_value().map_or(0, |(last, _)| last + 1);
+    listeners.insert(number, listener);
+    Listening(number)
 }
 
 /// What the signals that came ask for, if any came.
@@ -76,6 +89,6 @@ pub fn check() -> Result<()> {
     }
 }
 
-fn listeners() -> std::sync::MutexGuard<'static, Vec<Listener>> {
+fn listeners() -> std::sync::MutexGuard<'static, BTreeMap<usize, Listener>> {
     LISTENERS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,9 +1,9 @@
 //! What a per-item stage need not do again: [`earlier`] finds the items that an earlier run has left, and [`check`] holds
 //! what a run recorded against what it wrote.
 
-use crate::cache::digest::{FileEntry, Manifest};
+use crate::cache::digest::{Digest, FileEntry, Manifest};
 use crate::cache::records::Record;
-use crate::cache::scan::Snapshot;
+use crate::cache::scan::{Snapshot, side_by_side};
 use crate::error::{Error, Result};
 use crate::graph::StageId;
 use crate::project::Project;
@@ -51,33 +51,38 @@ fn intact(project: &mut Project, record: &Record, output: &str) -> Result<Option
     }
     let snapshot = project.cache.scanner.scan(&folder)?;
     let Some(recorded) = project.cache.manifest(*digest) else { return Ok(None) };
-    let by_digest: HashMap<String, &str> = recorded
-        .files()
-        .filter(|(name, entry)| snapshot.manifest.get(name) == Some(*entry))
-        .map(|(name, entry)| (entry.digest.to_string(), name))
-        .collect();
-    let item = |item: &Item| {
-        let file = (*by_digest.get(&item.output)?).to_owned();
-        Some((item.id.clone(), PreviousItem { input: item.input.clone(), output: item.output.clone(), file }))
+    let mut by_digest: HashMap<Digest, &str> = HashMap::new();
+    side_by_side(recorded.names(), snapshot.manifest.names(), |then, now| {
+        if let (Some(then), Some(now)) = (then, now)
+            && recorded.entries()[then] == snapshot.manifest.entries()[now]
+        {
+            by_digest.insert(recorded.entries()[then].digest, recorded.names().get(then));
+        }
+    });
+    let item = |Item { id, input, output }| {
+        let file = (*by_digest.get(&Digest::parse(&output)?)?).to_owned();
+        Some((id, PreviousItem { input, output, file }))
     };
-    let items: BTreeMap<String, PreviousItem> = project.cache.items(record).iter().filter_map(item).collect();
+    let items: BTreeMap<String, PreviousItem> = project.cache.items(record).into_iter().filter_map(item).collect();
     let previous = Previous { folder, items, files: BTreeMap::new() };
     Ok((!previous.items.is_empty()).then_some(Earlier { previous, snapshot }))
 }
 
 /// The files of an item-wise input.
 fn files(ready: &Ready, input: &str) -> BTreeMap<String, KnownFile> {
-    let paths: Vec<&Path> = ready.inputs[input].iter().map(|artifact| artifact.path.as_path()).collect();
-    let snapshots = ready.watched.iter().filter(|(path, _)| paths.contains(&path.as_path()));
-    let entries = snapshots.flat_map(|(_, snapshot)| snapshot.manifest.files());
+    let paths: Vec<&Path> =
+        ready.inputs.get(input).into_iter().flatten().map(|artifact| artifact.path.as_path()).collect();
+    let watched = ready.watched.iter().filter(|watched| paths.contains(&watched.path.as_path()));
+    let entries = watched.flat_map(|watched| watched.snapshot.manifest.files());
     let known = |entry: &FileEntry| KnownFile { digest: entry.digest.to_string(), size: entry.size };
     entries.map(|(name, entry)| (name.to_owned(), known(entry))).collect()
 }
 
 /// Whether every item that a run recorded is among the files that it wrote.
 pub fn check(items: &[Item], written: &Manifest) -> Result<()> {
-    let digests: HashSet<String> = written.entries().iter().map(|entry| entry.digest.to_string()).collect();
-    match items.iter().find(|item| !digests.contains(&item.output)) {
+    let digests: HashSet<Digest> = written.entries().iter().map(|entry| entry.digest).collect();
+    let is_there = |item: &Item| Digest::parse(&item.output).is_some_and(|digest| digests.contains(&digest));
+    match items.iter().find(|item| !is_there(item)) {
         Some(item) => Err(Error::Bug { message: format!("item `{}` is not the file that was recorded", item.id) }),
         None => Ok(()),
     }

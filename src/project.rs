@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, StageId};
 use crate::lock::LockFile;
 use crate::pipeline::{self, Folders, Overrides};
+use crate::reasons;
 use crate::registry::Registry;
 use crate::text::{Diagnostic, Origin, Span, Text};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub struct Project {
     pub set: Vec<String>,
     pub cache: Cache,
     pub device: Device,
+    pub reasons: reasons::Found,
 }
 
 impl Project {
@@ -59,7 +61,7 @@ impl Project {
         let cache = Cache::open(root.join("cache"));
         let lock_file = LockFile::path(&path, request.overrides.profile);
         let set = request.overrides.set.to_vec();
-        Ok(Self { graph, root, built_in, lock_file, set, cache, device })
+        Ok(Self { graph, root, built_in, lock_file, set, cache, device, reasons: reasons::Found::new() })
     }
 
     /// The stages named on the command line with all they need; all stages when none is named.

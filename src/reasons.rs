@@ -3,15 +3,16 @@
 use crate::assess::Ready;
 use crate::cache::digest::Digest;
 use crate::cache::inputs::{Listing, Rows};
+use crate::cache::records::Record;
 use crate::cache::scan::{Snapshot, side_by_side};
 use crate::console::counted;
 use crate::graph::StageId;
 use crate::project::Project;
-use crate::recipe::Recipe;
+use crate::recipe::{Key, Recipe};
 use plantpipe_stage::Reads;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::path::Path;
 
@@ -203,8 +204,10 @@ impl Detail {
 impl TableDelta {
     fn between(file: &str, before: &Rows, now: &Rows) -> Self {
         let mut rows = Delta::default();
-        for id in before.rows.keys().chain(now.rows.keys()).collect::<BTreeSet<_>>() {
-            let (old, new) = (before.rows.get(id), now.rows.get(id));
+        let (mut old, mut new) = (before.rows.iter().peekable(), now.rows.iter().peekable());
+        // Both are sorted: each id once, with its hash in the one, the other, or both.
+        while let Some(id) = old.peek().map(|row| row.0).into_iter().chain(new.peek().map(|row| row.0)).min() {
+            let [old, new] = [&mut old, &mut new].map(|rows| rows.next_if(|row| row.0 == id).map(|row| row.1));
             if old != new {
                 rows.count(id, old.is_some(), new.is_some());
             }
@@ -282,6 +285,21 @@ impl Display for Reason {
     }
 }
 
+/// The reasons that this command has found: a stage is assessed several times in a run, and it takes a while where tables
+/// are long.
+pub type Found = BTreeMap<(StageId, Key, Key), Vec<Reason>>;
+
+/// As [`since`], for a recorded recipe; found once a command.
+pub fn since_once(project: &mut Project, id: StageId, ready: &Ready, before: &Record) -> Vec<Reason> {
+    let between = (id, before.key, ready.key);
+    if let Some(found) = project.reasons.get(&between) {
+        return found.clone();
+    }
+    let found = since(project, id, ready, &before.recipe);
+    project.reasons.insert(between, found.clone());
+    found
+}
+
 /// What differs from an earlier recipe, and of each input that changed what changed in it, as far as the cache knows what
 /// it was.
 pub fn since(project: &mut Project, id: StageId, ready: &Ready, before: &Recipe) -> Vec<Reason> {
@@ -333,15 +351,15 @@ fn read<'a>(project: &Project, id: StageId, ready: &'a Ready) -> Vec<Read<'a>> {
         let artifacts = ready.inputs.get(&input.name).map_or(&[][..], Vec::as_slice);
         let digests = ready.recipe.inputs.get(&input.name).map_or(&[][..], Vec::as_slice);
         let seen = artifacts.iter().zip(digests).zip(watched.by_ref());
-        all.extend(seen.enumerate().map(|(at, ((artifact, digest), (place, snapshot)))| Read {
+        all.extend(seen.enumerate().map(|(at, ((artifact, digest), watched))| Read {
             name: input.name.clone(),
             at,
             alone: artifacts.len() == 1,
-            reads: input.reads,
+            reads: watched.reads,
             artifact: artifact.name.clone(),
             digest: *digest,
-            place,
-            snapshot,
+            place: &watched.path,
+            snapshot: &watched.snapshot,
         }));
     }
     all

@@ -180,6 +180,37 @@ fn a_folder_of_photographs_with_a_table_becomes_a_pipeline_that_runs() {
     assert!(!world.path("kaggle/run").exists() && !world.path("other").exists());
 }
 
+#[test]
+fn a_changed_photograph_is_the_only_one_that_is_asked_about_and_explained_again() {
+    let world = tiny();
+    world.run(&[&["predict", "cams"], HASTY].concat());
+    let outputs = || ["predict/predictions", "cams/cams"].map(|name| tree(&world.path("cache/out").join(name), ""));
+    for (name, bytes) in tree(&world.path("cache/out/dataset/dataset"), "") {
+        world.write(&format!("mine/{name}"), bytes);
+    }
+    let panels: Vec<String> = tree(&world.path("cache/out/cams/cams/panels"), "").into_keys().collect();
+    let [first, second] = [0, 1].map(|at| world.path("mine/test/images").join(panels[at].replace(".png", ".jpg")));
+    fs::copy(second, first).expect("copies");
+    // The same model, and the same photographs but for one.
+    let sets = [
+        "sources.mine=mine",
+        "sources.model=cache/out/train/model",
+        "stages.small.inputs.images=mine",
+        "stages.labels.inputs.labels=mine",
+        "stages.predict.inputs.model=model",
+        "stages.cams.inputs.model=model",
+    ];
+    let args = [&sets.map(|set| ["-S", set]).concat(), HASTY].concat();
+    let ended = world.ok(&[&["run", "predict", "cams"], &args[..]].concat());
+    let says = "answered for 48 photographs of val, 48 photographs of test; 1 is new, the others as before; ";
+    assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    let says = "8 photographs of test; 1 photograph is new, the others are as before";
+    assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    let item_by_item = outputs();
+    world.ok(&[&["run", "predict", "cams", "--force", "predict", "--force", "cams"], &args[..]].concat());
+    assert!(outputs() == item_by_item, "not as from scratch");
+}
+
 /// A world with a data set of its own in `data/`, and the stages up to the shards.
 fn prepared() -> World {
     let maker = tiny();

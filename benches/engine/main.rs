@@ -7,65 +7,38 @@
 //! `BENCH_PHOTOS` names a folder of photographs (else they are drawn), `DVC` and `B3SUM` the programs (else they are
 //! looked for on the path). A program that is not there is left out, in words.
 
-mod clock;
+#[path = "../beside/mod.rs"]
+mod beside;
 mod peers;
-mod table;
 mod world;
 
-use clock::{Clock, Times};
-use std::path::PathBuf;
+use beside::Figures;
+use beside::clock::{self, Clock};
+use beside::table::{Table, Unit};
 use std::process::ExitCode;
-use table::Table;
 use world::{Scale, World};
 
-/// What was asked.
-struct Asked {
-    files: usize,
-    rounds: usize,
-    scale: Option<usize>,
-}
-
 fn main() -> ExitCode {
-    match asked().and_then(|asked| measure(&asked)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(what) => {
-            eprintln!("error: {what}");
-            ExitCode::FAILURE
-        }
-    }
+    beside::end(measure())
 }
 
-fn asked() -> Result<Asked, String> {
-    let mut asked = Asked { files: 18_000, rounds: 5, scale: None };
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    while let Some(flag) = args.next() {
-        let number = args.next().and_then(|text| text.parse().ok()).ok_or(format!("{flag} wants a number"))?;
-        match flag.as_str() {
-            "--files" => asked.files = number,
-            "--rounds" => asked.rounds = number,
-            "--scale" => asked.scale = Some(number),
-            _ => return Err(format!("unknown flag {flag}: there are --files, --rounds and --scale")),
-        }
-    }
-    Ok(asked)
-}
-
-fn measure(asked: &Asked) -> Result<(), String> {
-    let world = World::new(asked.files)?;
-    let clock = Clock { rounds: asked.rounds };
-    let mut table = Table::new(asked.files, asked.rounds);
-    no_change(&world, &clock, &mut table)?;
-    one_change(&world, asked.rounds, &mut table)?;
+fn measure() -> Result<(), String> {
+    let [files, rounds, scaled] = beside::numbers([("--files", 18_000), ("--rounds", 5), ("--scale", 0)])?;
+    let world = World::new(files)?;
+    let clock = Clock { rounds };
+    let mut table = Table::new(&format!("{files} photographs, {rounds} rounds"), Unit::Seconds);
+    let repro = no_change(&world, &clock, &mut table)?;
+    one_change(&world, &clock, &mut table, repro.as_ref())?;
     table.print();
     drop(world);
-    if let Some(files) = asked.scale {
-        scale(files, asked.rounds)?;
+    if scaled > 0 {
+        scale(scaled, &clock)?;
     }
     Ok(())
 }
 
-/// Nothing changed: a look, and a run that finds nothing to do.
-fn no_change(world: &World, clock: &Clock, table: &mut Table) -> Result<(), String> {
+/// Nothing changed: a look, and a run that finds nothing to do. Returns the seconds of DVC after one photograph changed.
+fn no_change(world: &World, clock: &Clock, table: &mut Table) -> Result<Option<Figures>, String> {
     let first = clock::once(&mut world.plantpipe(&["run", "--quiet"]))?;
     table.alone("first `run` (resize, encode, pack)", &first);
     let [status, run, walk, walk_all] = clock.in_turn([
@@ -92,7 +65,10 @@ fn no_change(world: &World, clock: &Clock, table: &mut Table) -> Result<(), Stri
         }
     }
     match peers::Dvc::new(world)? {
-        None => table.note("`dvc` is not there: name it by `DVC`"),
+        None => {
+            table.note("`dvc` is not there: name it by `DVC`");
+            Ok(None)
+        }
         Some(dvc) => {
             let [status, run, dvc_status, dvc_repro] = clock.in_turn([
                 &mut || world.plantpipe(&["status"]),
@@ -103,16 +79,13 @@ fn no_change(world: &World, clock: &Clock, table: &mut Table) -> Result<(), Stri
             table.beside("`status`, nothing changed", &status, "`dvc status`", &dvc_status);
             table.beside("`run`, nothing to do", &run, "`dvc repro`", &dvc_repro);
             let change = || dvc.change();
-            let repro = clock.after(&change, || dvc.command(&["repro", "-q"]))?;
-            table.keep("dvc repro", repro);
+            clock.after(&change, || dvc.command(&["repro", "-q"])).map(Some)
         }
     }
-    Ok(())
 }
 
 /// One photograph changed, was added, removed, renamed: resize and pack run again.
-fn one_change(world: &World, rounds: usize, table: &mut Table) -> Result<(), String> {
-    let clock = Clock { rounds };
+fn one_change(world: &World, clock: &Clock, table: &mut Table, repro: Option<&Figures>) -> Result<(), String> {
     for (what, change) in world::CHANGES {
         let number = std::cell::Cell::new(0);
         let change = || {
@@ -121,8 +94,8 @@ fn one_change(world: &World, rounds: usize, table: &mut Table) -> Result<(), Str
         };
         let times = clock.after(&change, || world.plantpipe(&["run", "--quiet"]))?;
         let what = format!("`run` (resize, pack) after one photograph {what}");
-        match table.kept("dvc repro").filter(|_| what.ends_with("changed")) {
-            Some(dvc) => table.beside(&what, &times, "`dvc repro` of a copying stage", &dvc),
+        match repro.filter(|_| what.ends_with("changed")) {
+            Some(dvc) => table.beside(&what, &times, "`dvc repro` of a copying stage", dvc),
             None => table.alone(&what, &times),
         }
     }
@@ -130,34 +103,22 @@ fn one_change(world: &World, rounds: usize, table: &mut Table) -> Result<(), Str
 }
 
 /// Many tiny files in folders of a thousand: time and memory as their number grows.
-fn scale(files: usize, rounds: usize) -> Result<(), String> {
+fn scale(files: usize, clock: &Clock) -> Result<(), String> {
     println!("\n| files | `status`, nothing changed | a million at that rate | `find` | ratio | memory |");
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     for count in [files / 100, files / 10, files] {
         let world = Scale::new(count)?;
         clock::once(&mut world.plantpipe(&["run", "--quiet"]))?;
-        let [status, walk] = Clock { rounds }
-            .in_turn([&mut || world.plantpipe(&["status"]), &mut || peers::walk(&world.folder, &["many"])])?;
+        let [status, walk] =
+            clock.in_turn([&mut || world.plantpipe(&["status"]), &mut || peers::walk(&world.folder, &["many"])])?;
         let memory = clock::peak_memory(&world.plantpipe(&["status"]))?;
         println!(
-            "| {count} | {status} | {:.2} s | {walk} | {:.1} | {memory} |",
+            "| {count} | {} | {:.2} s | {} | {:.1} | {memory} |",
+            Unit::Seconds.words(&status),
             status.median() * 1e6 / count as f64,
+            Unit::Seconds.words(&walk),
             status.median() / walk.median(),
         );
     }
     Ok(())
-}
-
-/// A program named by a variable, or found on the path.
-fn program(variable: &str, name: &str) -> Option<PathBuf> {
-    let named = std::env::var_os(variable).map(PathBuf::from);
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    named.or_else(|| std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file()))
-}
-
-impl std::fmt::Display for Times {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (low, high) = self.range();
-        write!(f, "{:.3} s ({low:.3} to {high:.3})", self.median())
-    }
 }

@@ -1,6 +1,6 @@
 //! Who it is measured beside: `find`, `b3sum` and [`Dvc`].
 
-use crate::program;
+use crate::beside::program;
 use crate::world::{World, copy, make, photographs, write};
 use std::cell::Cell;
 use std::fs::File;

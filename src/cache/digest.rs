@@ -25,6 +25,11 @@ impl Digest {
         &self.0
     }
 
+    /// Of 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        blake3::Hash::from_hex(text).ok().map(Self::from)
+    }
+
     /// Digest of a value's canonical JSON, in a domain of its own.
     pub fn of_json(domain: &str, value: &impl Serialize) -> Self {
         let bytes = serde_json::to_vec(value).expect("maps with string keys and finite numbers become JSON");
@@ -143,11 +148,30 @@ impl Manifest {
 
     /// The files that are read, with their content's digest, or none where only the name counts.
     pub fn part(&self, reads: Reads) -> impl Iterator<Item = (&str, Option<Digest>)> {
-        self.files().filter_map(move |(path, entry)| match (reads, Reads::is_image(path)) {
-            (Reads::Images, false) => Reads::is_table(path).then_some((path, None)),
-            (Reads::Tables, true) => Some((path, None)),
-            _ => Some((path, Some(entry.digest))),
+        self.files().filter_map(move |(path, entry)| match Part::of(path, reads) {
+            Part::Content => Some((path, Some(entry.digest))),
+            Part::Name => Some((path, None)),
+            Part::Nothing => None,
         })
+    }
+}
+
+/// What of a file counts for who reads a part of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Content,
+    Name,
+    Nothing,
+}
+
+impl Part {
+    pub fn of(path: &str, reads: Reads) -> Self {
+        match (reads, Reads::is_image(path)) {
+            (Reads::Images, false) if Reads::is_table(path) => Self::Name,
+            (Reads::Images, false) => Self::Nothing,
+            (Reads::Tables, true) => Self::Name,
+            _ => Self::Content,
+        }
     }
 }
 

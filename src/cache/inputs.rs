@@ -92,23 +92,24 @@ impl Rows {
         if !Reads::is_table(name) || std::fs::metadata(path).ok()?.len() > LARGE {
             return None;
         }
-        let hash = |record: &csv::StringRecord| {
-            let mut hasher = blake3::Hasher::new();
-            for cell in record {
-                hasher.update(&(cell.len() as u64).to_le_bytes()).update(cell.as_bytes());
+        let mut bytes = Vec::new();
+        let mut hash = |record: &csv::StringRecord| {
+            bytes.clear();
+            for cell in record.iter().map(str::trim) {
+                bytes.extend_from_slice(&(cell.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(cell.as_bytes());
             }
-            u64::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().expect("32 bytes hold 8"))
+            u64::from_le_bytes(*blake3::hash(&bytes).as_bytes().first_chunk().expect("32 bytes hold 8"))
         };
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).ok()?;
+        let mut reader = csv::Reader::from_path(path).ok()?;
         let header = hash(reader.headers().ok()?);
-        let mut rows = BTreeMap::new();
-        for record in reader.records() {
-            let record = record.ok()?;
-            if rows.insert(record.get(0)?.to_owned(), hash(&record)).is_some() {
-                return None;
-            }
+        let (mut rows, mut record) = (Vec::new(), csv::StringRecord::new());
+        while reader.read_record(&mut record).ok()? {
+            rows.push((record.get(0)?.trim().to_owned(), hash(&record)));
         }
-        Some(Self { header, rows })
+        let count = rows.len();
+        let rows: BTreeMap<String, u64> = rows.into_iter().collect();
+        (rows.len() == count).then_some(Self { header, rows })
     }
 }
 

@@ -1,11 +1,9 @@
 //! Outputs by content: an output folder lies at `objects/ab/<digest>/`, its manifest beside it.
 
 use super::digest::{Digest, Manifest};
-use super::scan::{Snapshot, settle, side_by_side};
-use super::walk::{Walked, walk};
+use super::scan::{Seen, Snapshot, settle, side_by_side};
 use super::{Cache, make, remove, write_whole};
 use crate::error::{Error, Result};
-use rayon::prelude::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -42,15 +40,16 @@ impl Cache {
     /// Its bytes reach the disk first; an object that is there already and intact is kept. Files of an earlier object,
     /// as it was when it was looked at, may be linked into it.
     pub fn keep(&mut self, folder: &Path, linked: Option<(&Path, &Snapshot)>) -> Result<Digest> {
-        // Before the scan: protecting a file changes its ctime.
-        let fresh = protect(folder)?;
-        if fresh.bytes >= WORTH_WAITING || linked.is_some() {
-            settle();
-        }
-        let manifest = match linked {
-            Some((earlier, before)) => self.scanner.scan_linked(folder, earlier, before)?.manifest,
-            None => self.scanner.scan(folder)?.manifest,
-        };
+        let (seen, fresh) = protect(folder)?;
+        let scanner = &mut self.scanner;
+        // The disk can write while the processor hashes.
+        let (synced, snapshot) = std::thread::scope(|scope| {
+            let syncing = scope.spawn(|| sync(folder, &fresh));
+            let snapshot = scanner.take_in(folder, seen, linked);
+            (syncing.join().expect("it does not panic"), snapshot)
+        });
+        let manifest = snapshot?.manifest;
+        synced?;
         let digest = manifest.digest();
         if self.presence(digest)? == Presence::Intact {
             if self.recorded(digest).is_none() {
@@ -60,7 +59,6 @@ impl Cache {
             self.scanner.removed(folder);
             return Ok(digest);
         }
-        sync(folder, &fresh.names)?;
         let object = self.object(digest);
         let home = object.parent().expect("objects lie in a folder");
         make(home)?;
@@ -74,10 +72,10 @@ impl Cache {
         Ok(digest)
     }
 
-    /// The manifest of an object: of what is there, if that is what its name says, else as it was recorded.
+    /// The manifest that an object's name says, whatever is there by now: as it was seen there, or as it was recorded.
     pub fn manifest(&mut self, digest: Digest) -> Option<Arc<Manifest>> {
-        let found = self.scanner.scan(&self.object(digest)).ok().map(|found| found.manifest);
-        found.filter(|found| found.digest() == digest).or_else(|| self.recorded(digest).map(Arc::new))
+        let object = self.object(digest);
+        self.scanner.manifest(&object, digest).or_else(|| self.recorded(digest).map(Arc::new))
     }
 
     /// The manifest that was written beside an object, if it is known and says what its name says.
@@ -119,27 +117,32 @@ impl Cache {
 /// To hash so many bytes again the next time takes longer than to wait until the files' times can be trusted.
 const WORTH_WAITING: u64 = 32 << 20;
 
-/// The files that a stage run made, and not an earlier one.
-struct Fresh {
-    names: Vec<PathBuf>,
-    bytes: u64,
-}
-
 /// Makes every file of a folder read-only; one that is already (a link to an object's) is left alone, with its times.
-fn protect(folder: &Path) -> Result<Fresh> {
+/// Returns what it saw then, and the files that are new.
+fn protect(folder: &Path) -> Result<(Seen, Vec<PathBuf>)> {
     const READ_ONLY: u32 = 0o444;
-    let Walked { names, stats, modes } = walk(folder)?;
-    let mut fresh = Fresh { names: Vec::new(), bytes: 0 };
-    for ((name, stat), mode) in names.iter().zip(&stats).zip(&modes) {
-        if mode & 0o777 != READ_ONLY {
+    let mut seen = Seen::of(folder)?;
+    let (mut fresh, mut bytes) = (Vec::new(), 0);
+    for (at, name) in seen.walked.names.iter().enumerate() {
+        let is_fresh = seen.walked.modes[at] & 0o777 != READ_ONLY;
+        if is_fresh {
             let path = folder.join(name);
             fs::set_permissions(&path, fs::Permissions::from_mode(READ_ONLY))
                 .map_err(|error| Error::io("protect", &path, &error))?;
-            fresh.names.push(path);
-            fresh.bytes += stat.size;
+            fresh.push((at, path));
+        }
+        if is_fresh || seen.is_racy(at) {
+            bytes += seen.walked.stats[at].size;
         }
     }
-    Ok(fresh)
+    // Protecting a file changes its ctime.
+    if bytes >= WORTH_WAITING {
+        settle();
+        seen = Seen::of(folder)?;
+    } else {
+        fresh.iter().try_for_each(|(at, path)| seen.look_again(*at, path))?;
+    }
+    Ok((seen, fresh.into_iter().map(|(_, path)| path).collect()))
 }
 
 /// Brings a folder's names, and the bytes of the files that are new in it, to the disk.
@@ -152,7 +155,7 @@ fn sync(folder: &Path, fresh: &[PathBuf]) -> Result<()> {
         let whole = || rustix::fs::syncfs(fs::File::open(folder)?).map_err(std::io::Error::from);
         return whole().map_err(|error| failed(folder, &error));
     }
-    fresh.par_iter().try_for_each(|path| sync_one(path).map_err(|error| failed(path, &error)))?;
+    fresh.iter().try_for_each(|path| sync_one(path).map_err(|error| failed(path, &error)))?;
     for entry in walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok) {
         if entry.file_type().is_dir() {
             sync_one(entry.path()).map_err(|error| failed(entry.path(), &error))?;

@@ -1,11 +1,12 @@
 //! Files -> digests, cheaply: [`Scanner`] walks each place once a command and hashes only what its stat cache
 //! doesn't know.
 
-use super::digest::{Digest, FileEntry, Manifest, hash_file};
+use super::digest::{Digest, FileEntry, Manifest, Part, hash_file};
 use super::names::Names;
 use super::remembered;
-use super::walk::{GRANULARITY, Stat, Walked, walk};
+use super::walk::{GRANULARITY, Stat, Walked, Wanted, stat_again, walk, walk_at};
 use crate::error::{Error, Result};
+use plantpipe_stage::Reads;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,33 @@ pub struct Snapshot {
     pub manifest: Arc<Manifest>,
     /// Of each file, as the manifest lists them.
     stats: Arc<Vec<Stat>>,
+}
+
+/// A place that was walked and not hashed yet.
+pub struct Seen {
+    pub walked: Walked,
+    /// Just before that.
+    looked: i64,
+}
+
+impl Seen {
+    /// # Errors
+    /// As [`Scanner::scan`].
+    pub fn of(place: &Path) -> Result<Self> {
+        let looked = now();
+        Ok(Self { walked: walk(place)?, looked })
+    }
+
+    /// Whether a file may have changed since without its times showing it.
+    pub fn is_racy(&self, at: usize) -> bool {
+        self.walked.stats[at].is_racy(self.looked)
+    }
+
+    /// Looks again at a file that was touched since: it is racy now.
+    pub fn look_again(&mut self, at: usize, path: &Path) -> Result<()> {
+        self.walked.stats[at] = stat_again(path)?;
+        Ok(())
+    }
 }
 
 /// What is known of a place.
@@ -88,7 +116,7 @@ impl Scanner {
             return Ok(known.snapshot.clone());
         }
         let earlier = self.places.remove(place);
-        let known = look(place, earlier, None)?;
+        let known = look(place, Seen::of(place)?, earlier, None)?;
         let snapshot = known.snapshot.clone();
         self.places.insert(place.to_owned(), known);
         Ok(snapshot)
@@ -123,24 +151,22 @@ impl Scanner {
         }
     }
 
-    /// The digests of a folder into which files of `from`, known by `before`, were linked: a link changes a file's ctime
-    /// and nothing else, so what is known of them stays true under both names.
-    pub fn scan_linked(&mut self, place: &Path, from: &Path, before: &Snapshot) -> Result<Snapshot> {
-        let inodes = before.stats.iter().enumerate().map(|(at, stat)| (stat.inode, at));
-        let linked = Linked { before, by_inode: inodes.collect() };
+    /// The digests of a folder that has just been made and walked.
+    ///
+    /// Files of an earlier one, as it was when it was looked at, may have been linked into it: a link changes a file's
+    /// ctime and nothing else, so what is known of them stays true under all their names.
+    ///
+    /// # Errors
+    /// As [`Scanner::scan`].
+    pub fn take_in(&mut self, place: &Path, seen: Seen, linked: Option<(&Path, &Snapshot)>) -> Result<Snapshot> {
+        let links = linked.map(|(_, before)| Linked::new(before));
         let earlier = self.known(place).is_some().then(|| self.places.remove(place)).flatten();
-        let known = look(place, earlier, Some(&linked))?;
-        let mut stats = (*before.stats).clone();
-        for (at, stat) in known.snapshot.stats.iter().enumerate() {
-            if let Some(earlier) = linked.find(stat)
-                && known.racy.binary_search(&at).is_err()
-            {
-                stats[earlier] = *stat;
-            }
+        let known = look(place, seen, earlier, links.as_ref())?;
+        if let (Some((from, before)), Some(links)) = (linked, links) {
+            let racy = self.known(from).map(|known| known.racy.clone()).unwrap_or_default();
+            let snapshot = Snapshot { manifest: Arc::clone(&before.manifest), stats: Arc::new(links.since(&known)) };
+            self.places.insert(from.to_owned(), Known { snapshot, racy, look: Look::Before, saved: false });
         }
-        let racy = self.known(from).map(|known| known.racy.clone()).unwrap_or_default();
-        let snapshot = Snapshot { manifest: Arc::clone(&before.manifest), stats: Arc::new(stats) };
-        self.places.insert(from.to_owned(), Known { snapshot, racy, look: Look::Before, saved: false });
         let snapshot = known.snapshot.clone();
         self.places.insert(place.to_owned(), known);
         Ok(snapshot)
@@ -152,15 +178,31 @@ impl Scanner {
         let _ = std::fs::remove_file(file(&self.folder, &name(&self.base, place)));
     }
 
-    /// The first file that is not as it was in `snapshot`, by a fresh look at every stat.
-    pub fn changed_since(place: &Path, snapshot: &Snapshot) -> Result<Option<String>> {
-        let Walked { names, stats, .. } = walk(place)?;
+    /// The manifest of a place as it was when it was last looked at, if it is the one of this digest: what a digest names
+    /// does not change.
+    pub fn manifest(&mut self, place: &Path, digest: Digest) -> Option<Arc<Manifest>> {
+        let manifest = &self.known(place)?.snapshot.manifest;
+        (manifest.digest() == digest).then(|| Arc::clone(manifest))
+    }
+
+    /// The first file of the part that is read that is not as it was in `snapshot`, by a fresh look.
+    ///
+    /// # Errors
+    /// As [`Scanner::scan`].
+    pub fn changed_since(place: &Path, snapshot: &Snapshot, reads: Reads) -> Result<Option<String>> {
+        let wanted = |name: &str| if Part::of(name, reads) == Part::Content { Wanted::Stat } else { Wanted::Name };
+        let Walked { names, stats, .. } = walk_at(place, &wanted)?;
         let mut changed = None;
         side_by_side(snapshot.manifest.names(), &names, |before, now| {
-            let is_same = matches!((before, now), (Some(before), Some(now)) if snapshot.stats[before] == stats[now]);
+            let name = before.map(|at| snapshot.manifest.names().get(at)).or(now.map(|at| names.get(at)));
+            let name = name.unwrap_or_default();
+            let is_same = match (Part::of(name, reads), before, now) {
+                (Part::Nothing, ..) | (Part::Name, Some(_), Some(_)) => true,
+                (Part::Content, Some(before), Some(now)) => snapshot.stats[before] == stats[now],
+                _ => false,
+            };
             if !is_same && changed.is_none() {
-                let name = before.map(|at| snapshot.manifest.names().get(at)).or(now.map(|at| names.get(at)));
-                changed = name.map(str::to_owned);
+                changed = Some(name.to_owned());
             }
         });
         Ok(changed)
@@ -182,22 +224,39 @@ impl Scanner {
 /// Files that may be found again under other names.
 struct Linked<'a> {
     before: &'a Snapshot,
+    /// A file may have had several names before: they are one file, and one is enough.
     by_inode: HashMap<u64, usize>,
 }
 
-impl Linked<'_> {
+impl<'a> Linked<'a> {
+    fn new(before: &'a Snapshot) -> Self {
+        let by_inode = before.stats.iter().enumerate().map(|(at, stat)| (stat.inode, at)).collect();
+        Self { before, by_inode }
+    }
+
     /// The file that this is another name of: as it was, but for its ctime.
     fn find(&self, stat: &Stat) -> Option<usize> {
         let at = *self.by_inode.get(&stat.inode)?;
-        let before = self.before.stats[at];
-        ((before.size, before.mtime) == (stat.size, stat.mtime)).then_some(at)
+        is_but_linked(&self.before.stats[at], stat).then_some(at)
+    }
+
+    /// What was before, with the times of those that were found again under new names.
+    fn since(&self, known: &Known) -> Vec<Stat> {
+        let found = known.snapshot.stats.iter().enumerate();
+        let found = found.filter(|(at, _)| known.racy.binary_search(at).is_err());
+        let now: HashMap<u64, &Stat> = found.map(|(_, stat)| (stat.inode, stat)).collect();
+        let stat = |before: &Stat| **now.get(&before.inode).filter(|now| is_but_linked(before, now)).unwrap_or(&before);
+        self.before.stats.iter().map(stat).collect()
     }
 }
 
-/// Walks a place and hashes what is not known.
-fn look(place: &Path, earlier: Option<Known>, linked: Option<&Linked<'_>>) -> Result<Known> {
-    let looked = now();
-    let Walked { names, stats, .. } = walk(place)?;
+fn is_but_linked(before: &Stat, now: &Stat) -> bool {
+    (before.inode, before.size, before.mtime) == (now.inode, now.size, now.mtime)
+}
+
+/// Hashes what is not known of a place that was walked.
+fn look(place: &Path, seen: Seen, earlier: Option<Known>, linked: Option<&Linked<'_>>) -> Result<Known> {
+    let Seen { walked: Walked { names, stats, .. }, looked } = seen;
     let earlier = match earlier {
         Some(known)
             if known.racy.is_empty() && *known.snapshot.stats == stats && *known.snapshot.manifest.names() == names =>
@@ -278,4 +337,75 @@ fn file(folder: &Path, name: &str) -> PathBuf {
 /// Nanoseconds since 1970.
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn scanner(root: &Path) -> Scanner {
+        Scanner::open(root.join("stat"), root.to_owned())
+    }
+
+    #[test]
+    fn who_reads_a_part_is_told_of_changes_in_that_part_alone() {
+        let root = tempfile::tempdir().expect("a folder");
+        let place = root.path().join("photos");
+        let write = |name: &str, text: &str| {
+            fs::create_dir_all(place.join("d")).expect("makes");
+            fs::write(place.join(name), text).expect("writes");
+        };
+        for name in ["d/a.jpg", "d/t.csv", "readme"] {
+            write(name, "1");
+        }
+        let snapshot = scanner(root.path()).scan(&place).expect("scans");
+        let changed = || {
+            [Reads::All, Reads::Images, Reads::Tables]
+                .map(|reads| Scanner::changed_since(&place, &snapshot, reads).expect("walks").unwrap_or_default())
+        };
+        assert_eq!(changed(), ["", "", ""]);
+        write("d/a.jpg", "12");
+        assert_eq!(changed(), ["d/a.jpg", "d/a.jpg", ""]);
+        write("d/b.jpg", "1");
+        assert_eq!(changed(), ["d/a.jpg", "d/a.jpg", "d/b.jpg"]);
+        fs::remove_file(place.join("d/b.jpg")).expect("removes");
+        write("readme", "12");
+        assert_eq!(changed(), ["d/a.jpg", "d/a.jpg", "readme"]);
+        fs::remove_file(place.join("d/a.jpg")).expect("removes");
+        assert_eq!(changed(), ["d/a.jpg", "d/a.jpg", "d/a.jpg"]);
+        write("d/a.jpg", "1");
+        fs::remove_file(place.join("d/t.csv")).expect("removes");
+        assert_eq!(changed()[1..], ["d/a.jpg", "d/t.csv"]);
+    }
+
+    #[test]
+    fn a_file_that_is_linked_stays_known_under_all_of_its_names() {
+        let root = tempfile::tempdir().expect("a folder");
+        let [first, second] = ["first", "second"].map(|name| root.path().join(name));
+        for folder in [&first, &second] {
+            fs::create_dir(folder).expect("makes");
+        }
+        fs::write(first.join("a"), "same").expect("writes");
+        fs::set_permissions(first.join("a"), fs::Permissions::from_mode(0o444)).expect("protects");
+        fs::hard_link(first.join("a"), first.join("b")).expect("links");
+        fs::write(first.join("c"), "other").expect("writes");
+        settle();
+        let mut scanner = scanner(root.path());
+        let before = scanner.scan(&first).expect("scans");
+        fs::hard_link(first.join("a"), second.join("x")).expect("links");
+        settle();
+        let seen = Seen::of(&second).expect("walks");
+        let found = scanner.take_in(&second, seen, Some((&first, &before))).expect("scans");
+        assert_eq!(found.manifest.get("x"), before.manifest.get("a"));
+        for place in [&first, &second] {
+            let known = scanner.known(place).expect("known");
+            assert_eq!(*known.snapshot.stats, walk(place).expect("walks").stats, "nothing is to be hashed again");
+        }
+        // What was written to is not what it was.
+        fs::set_permissions(first.join("a"), fs::Permissions::from_mode(0o644)).expect("opens");
+        fs::write(first.join("a"), "SAME").expect("writes");
+        assert_ne!(scanner.scan(&first).expect("scans").manifest.get("a"), before.manifest.get("a"));
+    }
 }

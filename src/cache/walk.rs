@@ -63,6 +63,25 @@ impl Walked {
 /// Every file under a place, by its path in it; links are followed, hidden files are not part of it. A single file stands
 /// under the empty path.
 pub fn walk(place: &Path) -> Result<Walked> {
+    walk_at(place, &|_| Wanted::Stat)
+}
+
+/// The stat of one file.
+pub fn stat_again(path: &Path) -> Result<Stat> {
+    let status = stat(path).map_err(|error| failed(path, error))?;
+    file(path, &status).map(|(stat, _)| stat)
+}
+
+/// What of a file is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    Stat,
+    /// That it is there; instead of its stat it has [`Stat::NEVER`].
+    Name,
+}
+
+/// The same, where of some files only the name is asked for; `wanted` is given names without folders.
+pub fn walk_at(place: &Path, wanted: &(dyn Fn(&str) -> Wanted + Sync)) -> Result<Walked> {
     let failed = |error| failed(place, error);
     let status = stat(place).map_err(failed)?;
     if !FileType::from_raw_mode(status.st_mode).is_dir() {
@@ -72,7 +91,7 @@ pub fn walk(place: &Path) -> Result<Walked> {
     }
     let root =
         openat(CWD, place, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
-    folder(&Folder { place, path: "", handle: root, above: None })
+    folder(&Folder { place, path: "", handle: root, above: None, wanted })
 }
 
 /// A folder on the way.
@@ -82,6 +101,7 @@ struct Folder<'a> {
     path: &'a str,
     handle: OwnedFd,
     above: Option<&'a Above<'a>>,
+    wanted: &'a (dyn Fn(&str) -> Wanted + Sync),
 }
 
 /// The folders that a folder lies in, to tell a link that leads back to one of them.
@@ -111,6 +131,9 @@ fn folder(here: &Folder<'_>) -> Result<Walked> {
         if sort.is_dir() {
             return Ok((text.to_owned(), Entry::Folder));
         }
+        if sort.is_file() && (here.wanted)(text) == Wanted::Name {
+            return Ok((text.to_owned(), Entry::File(Stat::NEVER, 0)));
+        }
         let status = statat(&here.handle, &name, AtFlags::empty()).map_err(|error| failed(&full(), error))?;
         if FileType::from_raw_mode(status.st_mode).is_dir() {
             return Ok((text.to_owned(), Entry::Folder));
@@ -133,7 +156,7 @@ fn folder(here: &Folder<'_>) -> Result<Walked> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = openat(&here.handle, name.as_str(), flags, Mode::empty())
             .map_err(|error| failed(&here.place.join(&path), error))?;
-        folder(&Folder { place: here.place, path: &path, handle, above: Some(&above) }).map(Some)
+        folder(&Folder { path: &path, handle, above: Some(&above), ..*here }).map(Some)
     };
     let walked = if is_flat { Vec::new() } else { entries.par_iter().map(below).collect::<Result<Vec<_>>>()? };
     let mut walked = walked.into_iter();

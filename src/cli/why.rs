@@ -143,8 +143,11 @@ impl<'a> Told<'a> {
         }
         if let Some(ran) = &self.ran {
             let when = ran.time.strftime("%Y-%m-%d %H:%M:%S UTC");
-            let why = ran.reasons.join("; ");
-            text.push_str(&format!("last ran {when}, took {}: {why}\n", duration(ran.seconds)));
+            let why = match ran.reasons.as_slice() {
+                [only] if only == State::NeverRun.word() => ", for the first time".to_owned(),
+                reasons => format!(": {}", reasons.join("; ")),
+            };
+            text.push_str(&format!("last ran {when}, in {}{why}\n", duration(ran.seconds)));
         }
         if !self.then.is_empty() {
             text.push_str("because of it, with the time that each took last:\n");

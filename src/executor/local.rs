@@ -5,7 +5,7 @@ use super::{Executor, Happening, Job};
 use crate::cache::write_quickly;
 use crate::error::{Error, Result};
 use crate::interrupt::Listener;
-use plantpipe_stage::{ACTION_SCHEMA, Action, Event, Report, Unreported};
+use plantpipe_stage::{ACTION_SCHEMA, Action, Event, Previous, Report, Unreported};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -66,6 +66,10 @@ impl Executor for Local {
 
 fn start(action: &Action, folder: &Path, log: &Path) -> Result<Child> {
     let file = action.report.with_file_name("action.json");
+    if let Some(previous) = &action.previous {
+        let bytes = postcard::to_stdvec(previous).expect("texts and numbers become bytes");
+        write_quickly(&file.with_file_name(Previous::FILE), &bytes)?;
+    }
     write_quickly(&file, &serde_json::to_vec(action).expect("an action becomes JSON"))?;
     let stderr = File::create(log).map_err(|error| Error::io("write", log, &error))?;
     let program = this_program()?;

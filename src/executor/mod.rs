@@ -45,7 +45,7 @@ pub trait Executor {
 /// # Errors
 /// When the run ended without a report, or a signal has come.
 pub fn run_alone(executor: &mut dyn Executor, action: &Action, tell: &mut dyn FnMut(Event)) -> Result<Report> {
-    interrupt::tell(executor.canceller());
+    let _listening = interrupt::tell(executor.canceller());
     executor.submit(Job(0), action)?;
     loop {
         match executor.poll() {

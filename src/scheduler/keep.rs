@@ -1,19 +1,19 @@
 //! From a report to a record: [`keep`] brings a stage's outputs into the store, looks at its inputs again, and records
 //! them last.
 
-use crate::assess::{Ready, resume};
+use crate::assess::{Ready, Watched, resume};
 use crate::cache::openings::Opened;
 use crate::cache::records::{Last, LastRan, Outputs, Record, SCHEMA};
 use crate::cache::scan::{Scanner, Snapshot};
 use crate::error::{Error, Result};
 use crate::graph::StageId;
-use crate::items::{self, Earlier};
+use crate::items;
 use crate::project::Project;
 use crate::reasons;
 use crate::recipe::Key;
 use jiff::Timestamp;
 use plantpipe_stage::{Action, Afterwards, Opening, Outcome, Report};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a stage gave.
 pub struct Kept {
@@ -30,7 +30,7 @@ pub fn keep(
     id: StageId,
     ready: &Ready,
     action: &Action,
-    earlier: Option<&Earlier>,
+    linked: Option<(&Path, &Snapshot)>,
     report: Report,
     (seconds, why): (f64, &[String]),
 ) -> Result<Kept> {
@@ -44,13 +44,14 @@ pub fn keep(
     let kind = stage.kind;
     let name = stage.name.value.clone();
     let names: Vec<String> = stage.outputs.iter().map(|output| output.name.clone()).collect();
+    // First, for meanwhile the times of what the stage has just made become old enough to be trusted.
+    let changed = changed(project, ready);
     let mut outputs = Outputs::new();
     for output in names {
         let folder = action.scratch.join(&output);
         if !folder.is_dir() {
             return Err(Error::Bug { message: format!("it gave no output `{output}`") });
         }
-        let linked = earlier.map(|earlier| (earlier.previous.folder.as_path(), &earlier.snapshot));
         let digest = project.cache.keep(&folder, linked)?;
         outputs.insert(output, digest);
     }
@@ -58,14 +59,10 @@ pub fn keep(
         let written = project.cache.manifest(outputs[kind.outputs[0].name]);
         items::check(&report.items, &written.expect("it was written by now"))?;
     }
-    for (path, snapshot) in &ready.watched {
-        if let Some(file) = Scanner::changed_since(path, snapshot)?
-            && !is_linked_only(project, path, snapshot)?
-        {
-            let message = format!("{} changed while stage `{name}` ran", path.join(file).display());
-            let hint = Some("the output is kept but not recorded; run again when the files are at rest".to_owned());
-            return Err(Error::Integrity { message, hint });
-        }
+    if let Some(file) = changed? {
+        let message = format!("{} changed while stage `{name}` ran", file.display());
+        let hint = Some("the output is kept but not recorded; run again when the files are at rest".to_owned());
+        return Err(Error::Integrity { message, hint });
     }
     // Before the record: a crash in between counts an opening too many, never one too few.
     project.cache.open_test(&opened(project, &name, ready.key, report.openings, &outputs))?;
@@ -81,7 +78,7 @@ pub fn keep(
         recipe: ready.recipe.clone(),
         outputs: outputs.clone(),
         items,
-        seconds,
+        seconds: report.before.as_secs_f64() + seconds,
         peak_memory: report.peak_memory,
     })?;
     if let Some(resume) = resume(kind, ready)
@@ -97,6 +94,18 @@ pub fn keep(
     project.cache.write_last(project.profile(), &name, last)?;
     project.cache.show(&name, &outputs)?;
     Ok(Kept { outputs, same_bytes, irreproducible })
+}
+
+/// The first file that was read and is not what it was.
+fn changed(project: &mut Project, ready: &Ready) -> Result<Option<PathBuf>> {
+    for Watched { path, reads, snapshot } in &ready.watched {
+        if let Some(file) = Scanner::changed_since(path, snapshot, *reads)?
+            && !is_linked_only(project, path, snapshot)?
+        {
+            return Ok(Some(path.join(file)));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether an object is what it was but for its times: a per-item stage that ran meanwhile made links to its files.

@@ -7,6 +7,7 @@ use super::{Failures, Options, sources};
 use crate::assess::{Assessment, Known, Ready, State, assess, locate, resume};
 use crate::cache;
 use crate::cache::records::{Last, Outputs};
+use crate::cache::scan::Snapshot;
 use crate::conduct::{GPU, THREADS};
 use crate::error::{Error, Result};
 use crate::event::{Event, Planned};
@@ -21,7 +22,7 @@ use crate::run_record::StageRun;
 use plantpipe_stage::checkpoint::Start;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Event as StageEvent, Report};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A run while it runs.
@@ -56,7 +57,8 @@ const WHILE: Duration = Duration::from_secs(2);
 struct Try {
     ready: Ready,
     action: Action,
-    earlier: Option<Earlier>,
+    /// What the files of the output may be links to.
+    linked: Option<(PathBuf, Snapshot)>,
     reasons: Vec<String>,
     started: Instant,
 }
@@ -98,7 +100,7 @@ impl<'a> Work<'a> {
 
     /// Returns what became of the stages that were reached, in order, and the first failure, in that order too.
     pub fn finish(mut self) -> (Vec<StageRun>, Result<()>) {
-        interrupt::tell(self.executor.canceller());
+        let _listening = interrupt::tell(self.executor.canceller());
         loop {
             self.look_again();
             self.assess_due();
@@ -254,13 +256,19 @@ impl<'a> Work<'a> {
         let forced = self.options.force.contains(&id);
         let earlier = if forced { None } else { items::earlier(self.project, id, &ready)? };
         let mut action = action(self.project, id, &ready, &scratch, threads)?;
-        action.previous = earlier.as_ref().map(|earlier| earlier.previous.clone());
+        let mut linked = None;
+        if let Some(Earlier { previous, snapshot }) = earlier {
+            linked = Some((previous.folder.clone(), snapshot));
+            action.previous = Some(previous);
+        }
         let start = if forced { Start::Anew } else { Start::GoOn };
         let kind = self.project.graph.stage(id).kind;
         let place = |resume| self.project.cache.checkpoint(resume, ready.key, start);
         action.checkpoint = resume(kind, &ready).map(place);
         self.executor.submit(Job(id.0), &action)?;
-        self.running.insert(id, Try { ready, action, earlier, reasons, started });
+        // By now the run has it, and it is large.
+        action.previous = None;
+        self.running.insert(id, Try { ready, action, linked, reasons, started });
         self.board.change(id, Stand::Running);
         Ok(())
     }
@@ -297,8 +305,8 @@ impl<'a> Work<'a> {
         let run = self.running.remove(&id).expect("what has ended was running");
         let seconds = then.duration_since(run.started).as_secs_f64();
         let report = report.and_then(|report| {
-            let earlier = run.earlier.as_ref();
-            keep(self.project, id, &run.ready, &run.action, earlier, report, (seconds, &run.reasons))
+            let linked = run.linked.as_ref().map(|(folder, before)| (folder.as_path(), before));
+            keep(self.project, id, &run.ready, &run.action, linked, report, (seconds, &run.reasons))
         });
         // What the child said on standard error stays until the next try of a stage that has failed.
         let scratch = run.action.scratch.parent().expect("outputs lie in a stage's own folder");

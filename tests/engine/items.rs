@@ -197,6 +197,57 @@ fn an_item_of_two_inputs_is_made_when_its_part_of_either_changed() {
     as_from_scratch(&world);
 }
 
+/// As [`ran`], of a kind whose items are lines of one file; without an input that it may have.
+fn ran_lines() -> World {
+    let world = World::fake(
+        "[pipeline]\nname = 'p'\n[sources]\nwords = 'words'\nmore = 'more'\n\
+         [stages.e]\nkind = 'lines'\ninputs = { from = 'words' }\nnote = '!'\n",
+    );
+    for name in ["a", "b", "c"] {
+        world.write(&format!("words/{name}.txt"), name);
+    }
+    world.write("more/more.txt", "");
+    assert_eq!(made(&world, &[]), ["a.txt", "b.txt", "c.txt"]);
+    world
+}
+
+#[test]
+fn items_that_share_a_file_are_taken_from_it_one_by_one() {
+    let world = ran_lines();
+    world.write("words/b.txt", "x");
+    world.write("words/d.txt", "d");
+    fs::remove_file(world.path("words/a.txt")).unwrap();
+    assert_eq!(made(&world, &[]), ["b.txt", "d.txt"]);
+    assert_eq!(world.read("cache/out/e/text/text.txt"), "b.txt X!\nc.txt C!\nd.txt D!\n");
+    as_from_scratch(&world);
+    world.edit("note = '!'", "note = '?'");
+    assert_eq!(made(&world, &[]).len(), 3);
+}
+
+#[test]
+fn items_that_share_a_damaged_file_are_all_made_again() {
+    let world = ran_lines();
+    forge(&world, "text.txt", "a.txt A!\nb.txt Z!\nc.txt C!\n");
+    world.write("words/d.txt", "d");
+    assert_eq!(made(&world, &[]).len(), 4);
+    as_from_scratch(&world);
+}
+
+#[test]
+fn an_item_wise_input_that_may_be_left_out_can_come_and_go() {
+    let world = ran_lines();
+    let with = "inputs = { from = 'words', with = 'more' }";
+    world.edit("inputs = { from = 'words' }", with);
+    // An empty text more changes no item.
+    assert_eq!(made(&world, &[]), [""; 0]);
+    world.write("more/more.txt", "+");
+    assert_eq!(made(&world, &[]).len(), 3);
+    world.edit(with, "inputs = { from = 'words' }");
+    world.write("words/d.txt", "d");
+    assert_eq!(made(&world, &[]).len(), 4);
+    as_from_scratch(&world);
+}
+
 #[test]
 fn a_forced_run_makes_every_item() {
     let world = ran();

@@ -9,8 +9,8 @@ use std::fs;
 pub fn why(world: &World, args: &[&str]) -> String {
     let told = world.ok(&[&["why"], args].concat()).stdout;
     let line = |line: &str| {
-        if let Some((_, reasons)) = line.strip_prefix("last ran ").and_then(|rest| rest.split_once(" s: ")) {
-            return format!("last ran: {reasons}\n");
+        if let Some((_, reasons)) = line.strip_prefix("last ran ").and_then(|rest| rest.split_once(" s")) {
+            return format!("last ran{reasons}\n");
         }
         let line = line.replace(", with the time that each took last:", ":");
         let is_timed = line.starts_with("  perhaps ") || line.starts_with("  run ");
@@ -27,19 +27,19 @@ fn each_reason_is_named_and_what_follows_from_it() {
     world.run(&[]);
     assert_eq!(
         why(&world, &["last"]),
-        "last is fresh: its recipe is recorded and its outputs are there\nlast ran: never run\n"
+        "last is fresh: its recipe is recorded and its outputs are there\nlast ran, for the first time\n"
     );
     world.edit("rate = 0.001", "rate = 0.0003");
     world.write("words/a.txt", "gamma ");
     assert_eq!(
         why(&world, &["first"]),
-        "first is stale:\n  rate: 0.001 -> 0.0003\n  input `from` changed: ~1 file (~a.txt)\nlast ran: never run\n\
+        "first is stale:\n  rate: 0.001 -> 0.0003\n  input `from` changed: ~1 file (~a.txt)\nlast ran, for the first time\n\
          because of it:\n  perhaps side\n  perhaps both\n  perhaps last\n"
     );
     assert_eq!(
         why(&world, &["last"]),
         "last is blocked:\n  both will run first\n  \
-         first is stale: rate: 0.001 -> 0.0003; input `from` changed: ~1 file (~a.txt)\nlast ran: never run\n"
+         first is stale: rate: 0.001 -> 0.0003; input `from` changed: ~1 file (~a.txt)\nlast ran, for the first time\n"
     );
 }
 
@@ -66,7 +66,7 @@ fn a_stage_that_reran_and_gave_the_same_bytes_is_where_it_was_cut_off() {
     assert_eq!(
         told,
         "last is fresh: its recipe is recorded and its outputs are there\n  \
-         both reran (input `parts` changed), its bytes are the same: cut off here\nlast ran: never run\n"
+         both reran (input `parts` changed), its bytes are the same: cut off here\nlast ran, for the first time\n"
     );
     let document: serde_json::Value =
         serde_json::from_str(&world.ok(&["why", "last", "--json"]).stdout).expect("a document");
@@ -100,7 +100,7 @@ fn photographs_that_came_went_and_changed_are_counted_and_the_first_five_named()
     assert_eq!(
         told,
         "look is stale:\n  input `photos` changed: +5 -1 ~1 images \
-         (-b.jpg, ~c.jpg, +d0.jpg, +d1.jpg, +d2.jpg, ...)\nlast ran: never run\n"
+         (-b.jpg, ~c.jpg, +d0.jpg, +d1.jpg, +d2.jpg, ...)\nlast ran, for the first time\n"
     );
     let document: serde_json::Value =
         serde_json::from_str(&world.ok(&["why", "look", "--json"]).stdout).expect("a document");
@@ -119,7 +119,7 @@ fn rows_of_a_table_are_named_by_their_first_column() {
     assert_eq!(
         why(&world, &["read"]),
         "read is stale:\n  input `photos` changed: labels.csv: +1 -1 ~1 rows (~b.jpg, -c.jpg, +d.jpg)\n\
-         last ran: never run\n"
+         last ran, for the first time\n"
     );
     // The pixels of photographs are not read here, but that they are there is.
     world.write("photos/a.jpg", "other pixels");

@@ -15,8 +15,8 @@ fn main() -> ExitCode {
     plantpipe::main(Registry {
         kinds: &[
             &[
-                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &LOOK, &ROWS,
-                &SCORE, &MEET, &STUMBLE, &COUNT,
+                &COPY, &JOIN, &FAIL, &PANIC, &CRASH, &SLOW, &MEDDLE, &SIGN, &TELL, &LEARN, &EACH, &PAIRS, &LINES,
+                &LOOK, &ROWS, &SCORE, &MEET, &STUMBLE, &COUNT,
             ],
             plantpipe_command::KINDS,
         ],
@@ -155,9 +155,12 @@ fn count(ctx: &Context) -> Result<()> {
     {
         if level { own = Some(other) } else { ctx.note("a steep count begins anew") }
     }
-    let state = own.map(|saved| saved.open().map(std::fs::read_to_string));
+    let state = own.as_ref().map(|saved| saved.open().map(std::fs::read_to_string));
     let mut counted = match state {
-        Some(Ok(text)) => text.io("read", "a state")?,
+        Some(Ok(text)) => {
+            ctx.goes_on_from(own.as_ref().expect("a state was opened"));
+            text.io("read", "a state")?
+        }
         Some(Err(_)) => {
             ctx.note("the state is damaged");
             String::new()
@@ -172,7 +175,7 @@ fn count(ctx: &Context) -> Result<()> {
         ctx.note(format!("counts {number}"));
         counted.push_str(&format!("{} ", if level { number } else { number * to }));
         let write = |path: &Path| std::fs::write(path, &counted).io("write", path);
-        checkpoint.save(&format!("{number} of {to}"), serde_json::Value::Null, write)?;
+        checkpoint.save(&format!("{number} of {to}"), serde_json::Value::Null, ctx.spent(), write)?;
         while !ctx.stopping() && std::fs::read_to_string("hold").is_ok_and(|hold| hold == number.to_string()) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
@@ -222,6 +225,44 @@ fn pairs(ctx: &Context) -> Result<()> {
         ctx.record(Item { id, input, output: digest(&both) });
     }
     Ok(())
+}
+
+/// Upper-cases each file of its input into a line of one file: an item is a line, and all share the file.
+const LINES: Kind = Kind {
+    name: "lines",
+    doc: "a line a file",
+    inputs: &[
+        FROM,
+        InputSpec { name: "with", doc: "added to each", format: "text", arity: Arity::Optional, reads: Reads::All },
+    ],
+    params: &[ParamSpec { name: "note", doc: "a word added to each", ty: ParamType::Text, default: Some("\"\"") }],
+    uses: Uses { items: &["from", "with"], ..Uses::NOTHING },
+    run: lines,
+    ..BASE
+};
+
+fn lines(ctx: &Context) -> Result<()> {
+    let note = ctx.params::<CopyParams>()?.note;
+    let digest = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    let with = ctx.optional("with").map_or(Ok(String::new()), |with| read(&with.path))?;
+    let (mut all, mut items) = (String::new(), Vec::new());
+    for path in files(&ctx.input("from").path)? {
+        let id = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let before = std::fs::read_to_string(&path).io("read", &path)?;
+        let input = digest(&format!("{before} {with}"));
+        let earlier = ctx.earlier(&id, &input).map(std::fs::read_to_string).transpose().io("read", "an earlier run")?;
+        let earlier = earlier.and_then(|all| all.lines().find(|line| line.starts_with(&id)).map(str::to_owned));
+        let line = earlier.unwrap_or_else(|| {
+            ctx.note(format!("made {id}"));
+            format!("{id} {}{with}{note}", before.to_uppercase())
+        });
+        all.push_str(&format!("{line}\n"));
+        items.push((id, input));
+    }
+    for (id, input) in items {
+        ctx.record(Item { id, input, output: digest(&all) });
+    }
+    write(ctx, &all)
 }
 
 /// Reads photographs.

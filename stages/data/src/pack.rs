@@ -89,6 +89,9 @@ fn run(context: &Context) -> Result<()> {
     ShardIndex { schema: ShardIndex::SCHEMA, images: card, labels: labels.labels.clone(), samples }.write(&pack.folder)
 }
 
+/// So many photographs of a shard are read beside one another.
+const AT_ONCE: usize = 64;
+
 /// What the packing of one shard needs.
 struct Pack<'a> {
     context: &'a Context<'a>,
@@ -105,14 +108,23 @@ impl Pack<'_> {
         }
         let mut shard = ShardFile::create(&self.folder, name)?;
         let mut samples = Vec::new();
-        for row in rows {
-            let photograph = photograph(self.images, &row.image)?;
-            samples.push(shard.add(self.labels, &row.image, row.split, &photograph, &row.targets)?);
+        for rows in rows.chunks(AT_ONCE) {
+            let read: Vec<(Vec<u8>, String)> = rows.par_iter().map(|row| self.read(row)).collect::<Result<_>>()?;
+            for (row, (photograph, digest)) in rows.iter().zip(read) {
+                samples.push(shard.add(self.labels, (&row.image, row.split), (&photograph, digest), &row.targets)?);
+            }
         }
         let input = self.input(rows, samples.iter().map(|sample| sample.digest.as_str()));
         let output = shard.finish()?.expect("it is new");
         self.context.record(Item { id: name.to_owned(), input, output });
         Ok(samples)
+    }
+
+    /// A photograph with its digest (hex).
+    fn read(&self, row: &MultiHotRow) -> Result<(Vec<u8>, String)> {
+        let photograph = photograph(self.images, &row.image)?;
+        let digest = blake3::hash(&photograph).to_hex().to_string();
+        Ok((photograph, digest))
     }
 
     /// The samples of a shard that an earlier run made of the same photographs and labels.
@@ -153,11 +165,13 @@ fn path(folder: &Path, id: &str) -> PathBuf {
 
 fn photograph(folder: &Path, id: &str) -> Result<Vec<u8>> {
     let path = path(folder, id);
-    if !path.is_file() {
-        return Err(Error::new(format!("the labels name the photograph `{id}`, but there is no {}", path.display()))
-            .hint("`images` and `labels` have to come from the same data set"));
+    match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::new(format!("the labels name the photograph `{id}`, but there is no {}", path.display()))
+                .hint("`images` and `labels` have to come from the same data set"))
+        }
+        read => read.io("read", &path),
     }
-    std::fs::read(&path).io("read", &path)
 }
 
 /// How many photographs a folder of format `images` holds.

@@ -8,7 +8,7 @@ use plantpipe_stage::{
     Arity, Code, Context, InputSpec, IoContext, Item, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses, code,
 };
 use rayon::prelude::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const OWN: Code = code!("data", "resize.rs");
@@ -66,8 +66,11 @@ fn run(context: &Context) -> Result<()> {
     let folder = context.output("images")?;
     let card = ImagesCard { schema: ImagesCard::SCHEMA, size: params.size, fit: params.fit, quality: params.quality };
     card.write(&folder)?;
-    let done = AtomicUsize::new(0);
-    photographs.par_iter().try_for_each(|(id, photograph)| {
+    // One thread: in one folder the system makes links one after the other, and threads that wait for it slow it down.
+    let new: Vec<(&String, &Photograph)> =
+        photographs.iter().filter(|(id, p)| !is_there(context, id, p, &folder)).collect();
+    let done = AtomicUsize::new(context.reused());
+    new.into_par_iter().try_for_each(|(id, photograph)| {
         resize_one(context, id, photograph, &folder, &card)?;
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(50) || done == photographs.len() {
@@ -82,14 +85,19 @@ fn run(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Writes `<id>.jpg`, or takes it from an earlier run.
+/// Takes `<id>.jpg` from an earlier run, if one made it of the same photograph.
+fn is_there(context: &Context, id: &str, photograph: &Photograph, folder: &Path) -> bool {
+    let known = context.known("images", &photograph.path);
+    known.is_some_and(|known| context.reuse(id, &known.digest, &path(folder, id)))
+}
+
+fn path(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.jpg"))
+}
+
+/// Writes `<id>.jpg`.
 fn resize_one(context: &Context, id: &str, photograph: &Photograph, folder: &Path, card: &ImagesCard) -> Result<()> {
-    let path = folder.join(format!("{id}.jpg"));
-    if let Some(known) = context.known("images", &photograph.path)
-        && context.reuse(id, &known.digest, &path)
-    {
-        return Ok(());
-    }
+    let path = path(folder, id);
     let bytes = std::fs::read(&photograph.path).io("read", &photograph.path)?;
     let input = blake3::hash(&bytes);
     let result = prepare(bytes, card, &photograph.path)?;

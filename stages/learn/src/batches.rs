@@ -13,6 +13,9 @@ use rayon::prelude::*;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
+/// Photographs that are held decoded at a time by those who see each once.
+pub(crate) const CHUNK: usize = 256;
+
 /// The decoded photographs of some splits, sorted by id within each split, 8 bits a channel.
 pub(crate) struct Photos {
     /// How they were made ready.

@@ -2,7 +2,7 @@
 
 use crate::augment::Augment;
 use crate::auto::Auto;
-use crate::batches::{Batches, Photos};
+use crate::batches::{Batches, CHUNK, Photos};
 use crate::infer::rows;
 use crate::models::{Arch, Config, Network, Phase};
 use crate::turn::{WAYS, turn};
@@ -147,9 +147,6 @@ enum Vary {
     Turns,
     Crops,
 }
-
-/// Photographs that are held decoded at a time.
-const CHUNK: usize = 256;
 
 /// Fails of shards or weights that cannot be read or don't fit, of no backbone or two, and of features that are no
 /// finite numbers.

@@ -1,12 +1,12 @@
 //! What a network says of photographs as they are: [`logits`], the one path of validation, prediction and explanation;
 //! and [`Trained`], a model folder opened.
 
-use crate::batches::{Batch, Batches, Photos};
+use crate::batches::{Batch, Batches};
 use crate::models::{Arch, Config, Network};
 use crate::weights::{self, Wanted};
 use crate::words::few;
 use burn::tensor::{Device, Tensor};
-use plantpipe_stage::format::{ImagesCard, JsonFormat, MODEL_WEIGHTS, ModelCard};
+use plantpipe_stage::format::{ImagesCard, JsonFormat, MODEL_WEIGHTS, ModelCard, ShardIndex};
 use plantpipe_stage::{Context, Error, Result};
 use std::path::Path;
 
@@ -89,12 +89,12 @@ impl Trained {
     ///
     /// # Errors
     /// Photographs whose labels are not the model's, name by name in the same order.
-    pub(crate) fn check(&self, ctx: &Context, photos: &Photos) -> Result<()> {
+    pub(crate) fn check(&self, ctx: &Context, photos: &ShardIndex) -> Result<()> {
         let learnt = &self.card.preprocessing.images;
-        if photos.ready != *learnt {
+        if photos.images != *learnt {
             ctx.note(format!(
                 "these photographs were made ready otherwise ({}) than those that the model learnt from ({})",
-                form(&photos.ready),
+                form(&photos.images),
                 form(learnt)
             ));
         }

@@ -7,9 +7,10 @@ use crate::format::Lineage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Version of the action, event and report formats.
-pub const ACTION_SCHEMA: u32 = 1;
+pub const ACTION_SCHEMA: u32 = 3;
 
 /// All that a stage run needs, self-contained, so that another machine could run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +33,9 @@ pub struct Action {
     /// Where the report is written, last.
     pub report: PathBuf,
     pub lineage: Option<Lineage>,
-    /// What an earlier run of a per-item stage left.
+    /// What an earlier run of a per-item stage left: long where there are many items, and so in a file of its own
+    /// ([`Previous::FILE`]), which need not be there.
+    #[serde(skip)]
     pub previous: Option<Previous>,
     /// Where a kind that can go on later keeps its checkpoint.
     pub checkpoint: Option<Place>,
@@ -67,7 +70,8 @@ pub struct Unreported {
     pub unreported: Error,
 }
 
-/// An item of a per-item stage: its id, the digest of what went in, and the digest of what came out (hex).
+/// An item of a per-item stage: its id, the digest of what went in, and the digest of the file that holds what came out
+/// (hex), which other items may share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
@@ -89,6 +93,11 @@ pub struct Previous {
     pub files: BTreeMap<String, BTreeMap<String, KnownFile>>,
 }
 
+impl Previous {
+    /// Beside the action's file.
+    pub const FILE: &'static str = "previous";
+}
+
 /// A file that the engine has looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,7 +113,7 @@ pub struct KnownFile {
 pub struct PreviousItem {
     /// Digest of what went in (hex).
     pub input: String,
-    /// Digest of what came out (hex).
+    /// Digest of the file with what came out (hex).
     pub output: String,
     /// A file with these bytes, by its path in the folder.
     pub file: String,
@@ -154,6 +163,8 @@ pub struct Report {
     /// What it opened that is counted; sorted.
     pub openings: Vec<Opening>,
     pub checkpoint: Afterwards,
+    /// What the tries took that it has gone on from.
+    pub before: Duration,
     /// The most memory that the process held, bytes, where the system tells it.
     pub peak_memory: Option<u64>,
 }

@@ -1,12 +1,19 @@
 //! What a stage's `run` is handed: [`Context`], its params, inputs, outputs and voice.
 
+use crate::checkpoint::Saved;
 use crate::format::Lineage;
-use crate::{Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, Result};
+use crate::{
+    Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, Previous,
+    PreviousItem, Result,
+};
+use rustix::fs::{AtFlags, linkat};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 /// One run of one stage, seen from inside.
 pub struct Context<'a> {
@@ -18,6 +25,18 @@ pub struct Context<'a> {
     stopping: Box<dyn Fn() -> bool + Send + Sync + 'a>,
     stopped: AtomicBool,
     keeps: AtomicBool,
+    started: Instant,
+    /// What the state that it goes on from had taken.
+    before: OnceLock<Duration>,
+    folders: OnceLock<Option<Folders>>,
+}
+
+/// Two folders held open, for many files to be linked from the one into the other: to follow a long path takes as long as
+/// to make a link.
+struct Folders {
+    from: File,
+    place: PathBuf,
+    to: File,
 }
 
 impl<'a> Context<'a> {
@@ -32,6 +51,9 @@ impl<'a> Context<'a> {
             stopping: Box::new(|| false),
             stopped: AtomicBool::new(false),
             keeps: AtomicBool::new(false),
+            started: Instant::now(),
+            before: OnceLock::new(),
+            folders: OnceLock::new(),
         }
     }
 
@@ -138,7 +160,21 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn known(&self, input: &str, file: &Path) -> Option<&KnownFile> {
         let known = self.action.previous.as_ref()?.files.get(input)?;
-        known.get(file.strip_prefix(&self.optional(input)?.path).ok()?.to_str()?)
+        known.get(below(&self.optional(input)?.path, file)?)
+    }
+
+    /// The file in which an earlier run left an item, if what went in had this digest (hex) then too; several items may
+    /// share one. Its bytes are as they were recorded: read it, and never write to it.
+    #[must_use]
+    pub fn earlier(&self, id: &str, input: &str) -> Option<PathBuf> {
+        self.previous(id, input).map(|(previous, item)| previous.folder.join(&item.file))
+    }
+
+    /// What an earlier run has left, and an item of it, if what went in had this digest.
+    fn previous(&self, id: &str, input: &str) -> Option<(&Previous, &PreviousItem)> {
+        let previous = self.action.previous.as_ref()?;
+        let item = previous.items.get(id).filter(|item| item.input == input)?;
+        Some((previous, item))
     }
 
     /// Puts what an earlier run made of an item to `path` and records it, if what went in had this digest (hex) then
@@ -147,11 +183,9 @@ impl<'a> Context<'a> {
     /// `path` becomes a link to a file of the cache, or a copy of it where the file system has no links: never write to it.
     #[must_use]
     pub fn reuse(&self, id: &str, input: &str, path: &Path) -> bool {
-        let Some(previous) = &self.action.previous else { return false };
-        let Some(item) = previous.items.get(id).filter(|item| item.input == input) else { return false };
-        let earlier = previous.folder.join(&item.file);
-        let linked = std::fs::hard_link(&earlier, path).is_ok();
-        if !linked && std::fs::copy(&earlier, path).is_err() {
+        let Some((previous, item)) = self.previous(id, input) else { return false };
+        let linked = self.link(previous, &item.file, path).is_ok();
+        if !linked && std::fs::copy(previous.folder.join(&item.file), path).is_err() {
             // Half a copy must not stand in the way.
             let _ = std::fs::remove_file(path);
             return false;
@@ -159,6 +193,26 @@ impl<'a> Context<'a> {
         self.reused.fetch_add(1, Ordering::Relaxed);
         self.record(Item { id: id.to_owned(), input: input.to_owned(), output: item.output.clone() });
         true
+    }
+
+    /// Links a file of an earlier run.
+    fn link(&self, previous: &Previous, file: &str, path: &Path) -> std::io::Result<()> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return std::fs::hard_link(previous.folder.join(file), path);
+        };
+        let open = || {
+            Some(Folders {
+                from: File::open(&previous.folder).ok()?,
+                place: folder.to_owned(),
+                to: File::open(folder).ok()?,
+            })
+        };
+        match self.folders.get_or_init(open) {
+            Some(folders) if folders.place.as_os_str() == folder.as_os_str() => {
+                Ok(linkat(&folders.from, file, &folders.to, name, AtFlags::empty())?)
+            }
+            _ => std::fs::hard_link(previous.folder.join(file), path),
+        }
     }
 
     /// How many items an earlier run had made.
@@ -173,6 +227,23 @@ impl<'a> Context<'a> {
     /// When its folder cannot be made, or is held by another process.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>> {
         self.action.checkpoint.as_ref().map(Checkpoint::open).transpose()
+    }
+
+    /// Says that the run goes on from a state: the time that this took counts too.
+    pub fn goes_on_from(&self, saved: &Saved) {
+        let _ = self.before.set(saved.spent);
+    }
+
+    /// What the state took that it goes on from.
+    #[must_use]
+    pub fn before(&self) -> Duration {
+        self.before.get().copied().unwrap_or_default()
+    }
+
+    /// How long it took to come so far, whatever it goes on from included.
+    #[must_use]
+    pub fn spent(&self) -> Duration {
+        self.before() + self.started.elapsed()
     }
 
     /// Whether the run is asked to stop: save a checkpoint, and return [`Context::stopped`].
@@ -236,10 +307,38 @@ impl<'a> Context<'a> {
     }
 }
 
+/// A file's path in a folder; none where it is not below it.
+fn below<'a>(folder: &Path, file: &'a Path) -> Option<&'a str> {
+    // Paths are mostly written alike, and to take them apart takes a while where files are many.
+    let bytes = file.as_os_str().as_encoded_bytes().strip_prefix(folder.as_os_str().as_encoded_bytes());
+    match bytes.and_then(|rest| rest.strip_prefix(b"/")) {
+        Some(rest) if !rest.starts_with(b"/") => std::str::from_utf8(rest).ok(),
+        _ => file.strip_prefix(folder).ok()?.to_str(),
+    }
+}
+
 /// Writes a whole file, making its folder.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).io("make", folder)?;
     }
     std::fs::write(path, bytes).io("write", path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::below;
+    use std::path::Path;
+
+    #[test]
+    fn a_path_is_told_from_its_folder_however_it_is_written() {
+        let told = |folder: &str, file: &'static str| below(Path::new(folder), Path::new(file));
+        assert_eq!(told("/a/b", "/a/b/c/d.jpg"), Some("c/d.jpg"));
+        assert_eq!(told("/a/b/", "/a/b/d.jpg"), Some("d.jpg"));
+        assert_eq!(told("/a/b", "/a//b//d.jpg"), Some("d.jpg"));
+        assert_eq!(told("/a/b", "/a/b//d.jpg"), Some("d.jpg"));
+        assert_eq!(told("/a/b", "/a/b"), Some(""));
+        assert_eq!(told("/a/b", "/a/bc/d.jpg"), None);
+        assert_eq!(told("/a/b", "/a/d.jpg"), None);
+    }
 }

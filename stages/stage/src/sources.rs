@@ -22,6 +22,8 @@ pub const TABLES: Code = code!(
     "format/splits.rs",
     "format/table.rs"
 );
+/// Reading and writing the table of maps.
+pub const MAPS: Code = code!("stage", "format/maps.rs");
 /// What is asked outside a pipeline.
 pub const TOOLS: Code = code!("stage", "format/answers.rs", "format/look.rs", "format/outputs.rs");
 /// The documents that stages write.
@@ -44,7 +46,7 @@ mod tests {
 
     #[test]
     fn every_format_is_listed() {
-        let listed: Vec<&str> = [&RANDOM, &IMAGES, &SHARDS, &FEATURES, &TABLES, &TOOLS, &DOCUMENTS]
+        let listed: Vec<&str> = [&RANDOM, &IMAGES, &SHARDS, &FEATURES, &TABLES, &MAPS, &TOOLS, &DOCUMENTS]
             .iter()
             .flat_map(|c| c.files)
             .map(|f| f.name)

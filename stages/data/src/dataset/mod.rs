@@ -9,6 +9,7 @@ pub(crate) use layout::{Layout, passed_over};
 use layout::{LAYOUTS, entries, images, split_of};
 use plantpipe_stage::format::{DatasetCard, JsonFormat, Split, Splits, image_id, label_name};
 use plantpipe_stage::{Arity, Artifact, Code, Error, InputSpec, Reads, Result, code};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -44,13 +45,16 @@ pub(crate) struct Photograph {
 pub(crate) fn photographs(root: &Path) -> Result<BTreeMap<String, Photograph>> {
     let mut found: BTreeMap<String, Photograph> = BTreeMap::new();
     for photograph in everywhere(root, &Layout::detect(root)?)? {
-        let name = photograph.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = photograph.path.file_name().unwrap_or_default().to_string_lossy();
         let stem = image_id(&name);
         let id = photograph.class.as_ref().map_or_else(|| stem.to_owned(), |class| format!("{class}__{stem}"));
-        if let Some(first) = found.insert(id.clone(), photograph.clone()) {
-            let (a, b) = (first.path.display(), photograph.path.display());
-            return Err(Error::new(format!("two photographs share the id `{id}`: {a} and {b}"))
-                .hint("an id is the file name without its extension and must be unique over all splits"));
+        match found.entry(id) {
+            Entry::Vacant(place) => drop(place.insert(photograph)),
+            Entry::Occupied(first) => {
+                let (id, a, b) = (first.key(), first.get().path.display(), photograph.path.display());
+                return Err(Error::new(format!("two photographs share the id `{id}`: {a} and {b}"))
+                    .hint("an id is the file name without its extension and must be unique over all splits"));
+            }
         }
     }
     if found.is_empty() {
@@ -132,11 +136,17 @@ pub(crate) fn labelled(root: &Path) -> Result<Labelled> {
         Layout::SplitClasses | Layout::Classes => rows::of_classes(&photographs),
     };
     rows.sort_by(|a, b| a.id.cmp(&b.id));
-    let is_named = |id: &String| rows.binary_search_by(|row| row.id.cmp(id)).is_ok();
-    let without = photographs.iter().filter(|(id, _)| !is_named(id));
-    let unlabelled = without.map(|(id, photograph)| (id.clone(), photograph.split)).collect();
-    let labels: BTreeSet<String> = rows.iter().flat_map(|row| row.labels.iter().cloned()).collect();
-    Ok(Labelled { layout, labels: labels.into_iter().collect(), rows, unlabelled })
+    let mut unlabelled = BTreeMap::new();
+    let mut named = rows.iter().map(|row| &row.id).peekable();
+    // Both are sorted.
+    for (id, photograph) in &photographs {
+        while named.next_if(|name| *name < id).is_some() {}
+        if named.peek() != Some(&id) {
+            unlabelled.insert(id.clone(), photograph.split);
+        }
+    }
+    let labels: BTreeSet<&String> = rows.iter().flat_map(|row| &row.labels).collect();
+    Ok(Labelled { layout, labels: labels.into_iter().cloned().collect(), rows, unlabelled })
 }
 
 /// A labelled photograph whose split is known.

@@ -21,9 +21,10 @@ pub(super) fn of_splits(root: &Path, photographs: &Photographs) -> Result<Vec<La
         let table = split.table(root);
         for row in LabelTable::read(&table)?.rows {
             let folder = split.images(root);
-            let id = find(&row, photographs).filter(|id| photographs[id].path.parent() == Some(&folder));
-            let id = id.ok_or_else(|| absent(&table, &row.image, &folder))?;
-            rows.push(labelled(id, Some(split), row, photographs));
+            let is_in = |path: &Path| path.parent().is_some_and(|parent| parent.as_os_str() == folder.as_os_str());
+            let found = find(&row, photographs).filter(|(_, photograph)| is_in(&photograph.path));
+            let found = found.ok_or_else(|| absent(&table, &row.image, &folder))?;
+            rows.push(labelled(found, Some(split), row));
         }
     }
     Ok(rows)
@@ -56,12 +57,12 @@ pub(super) fn of_tables(root: &Path, tables: &[PathBuf], photographs: &Photograp
     for (path, table) in read {
         let split = if by_name { split_of(path) } else { None };
         for row in table.rows {
-            let id = find(&row, photographs).ok_or_else(|| absent(path, &row.image, root))?;
+            let (id, photograph) = find(&row, photographs).ok_or_else(|| absent(path, &row.image, root))?;
             if !seen.insert(id.clone()) {
                 return Err(Error::at(path, format!("names the photograph `{id}`, which has a row already"))
                     .hint("a photograph belongs to one split and has one row with all of its labels"));
             }
-            rows.push(labelled(id, row.split.or(split), row, photographs));
+            rows.push(labelled((id, photograph), row.split.or(split), row));
         }
     }
     Ok(rows)
@@ -78,20 +79,19 @@ pub(super) fn of_classes(photographs: &Photographs) -> Vec<LabelledPhotograph> {
     photographs.iter().map(row).collect()
 }
 
-fn labelled(id: String, split: Option<Split>, row: LabelRow, photographs: &Photographs) -> LabelledPhotograph {
-    let path = photographs[&id].path.clone();
-    LabelledPhotograph { id, split, path, labels: row.labels }
+fn labelled((id, photograph): (&String, &Photograph), split: Option<Split>, row: LabelRow) -> LabelledPhotograph {
+    LabelledPhotograph { id: id.clone(), split, path: photograph.path.clone(), labels: row.labels }
 }
 
 /// The photograph that a row names: by its file name, or by its id where the table leaves the extension out.
-fn find(row: &LabelRow, photographs: &Photographs) -> Option<String> {
+fn find<'a>(row: &LabelRow, photographs: &'a Photographs) -> Option<(&'a String, &'a Photograph)> {
     let name = row.image.rsplit('/').next().unwrap_or_default();
     if Reads::is_image(name) {
-        let id = image_id(name);
-        let there = photographs.get(id)?;
-        return (there.path.ends_with(&row.image) || there.path.file_name()? == name).then(|| id.to_owned());
+        let found = photographs.get_key_value(image_id(name))?;
+        let path = &found.1.path;
+        return (path.file_name()? == name || path.ends_with(&row.image)).then_some(found);
     }
-    photographs.contains_key(name).then(|| name.to_owned())
+    photographs.get_key_value(name)
 }
 
 fn absent(table: &Path, image: &str, folder: &Path) -> Error {

@@ -2,6 +2,7 @@
 
 mod cam;
 mod choice;
+mod drawn;
 mod eigen;
 mod faithfulness;
 mod lesions;
@@ -22,11 +23,15 @@ use crate::batches::Photos;
 use crate::infer::Trained;
 use crate::words::counted;
 use crate::{NETWORK, device};
+use drawn::Drawn;
 use faithfulness::Trial;
 use lesions::{Overlap, overlap};
 use method::Method;
 use plantpipe_pixels::{encode_grey_png, encode_png};
-use plantpipe_stage::format::{Areas, CamMap, CamPanel, Cams, Faithfulness, JsonFormat, MapPer, ShardReader, Split};
+use plantpipe_stage::format::{
+    Areas, CamMap, CamPanel, Cams, Faithfulness, JsonFormat, MapPer, Sample, ShardIndex, ShardReader, Split, map_file,
+    write_maps,
+};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result, Uses,
@@ -61,7 +66,7 @@ pub const EXPLAIN: Kind = Kind {
     ],
     outputs: &[OutputSpec {
         name: "cams",
-        doc: "cams.json, a panel a photograph and a grey map a photograph and label",
+        doc: "cams.json, a panel a photograph and a grey map a photograph and label, maps.csv",
         format: "cams",
     }],
     params: &[
@@ -122,12 +127,13 @@ pub const EXPLAIN: Kind = Kind {
         &plantpipe_kernels::CODE,
         &EXPLANATION,
         &sources::SHARDS,
+        &sources::MAPS,
         &plantpipe_pixels::CODE,
         &plantpipe_pixels::BLUR,
         &plantpipe_pixels::DRAWING,
     ],
     crates: DRAWN_CRATES,
-    uses: Uses { device: true, ..Uses::NOTHING },
+    uses: Uses { device: true, items: &["shards", "masks"], ..Uses::NOTHING },
     run,
 };
 
@@ -137,6 +143,7 @@ pub(crate) const EXPLANATION: Code = code!(
     "mod.rs",
     "cam.rs",
     "choice.rs",
+    "drawn.rs",
     "eigen.rs",
     "faithfulness.rs",
     "lesions.rs",
@@ -172,9 +179,6 @@ pub(crate) const DRAWN_CRATES: &[&str] = &[
     "zune-jpeg",
 ];
 
-const PANELS: &str = "panels";
-const MAPS: &str = "maps";
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Params {
@@ -195,45 +199,70 @@ fn run(ctx: &Context) -> Result<()> {
     let device = device::open(ctx.device())?;
     let model = Trained::open(&ctx.input("model").path, &device.clone().autodiff())?;
     let way = Way::of(&params.method, params.fusion, params.discard, model.arch)?;
-    let photos = chosen(&ctx.input("shards").path, &params)?;
-    model.check(ctx, &photos)?;
-
-    let look = Look { model: &model, device: &device, way };
-    let seen = see(ctx, &look, &photos, &params)?;
+    let shards = &ctx.input("shards").path;
+    let reader = ShardReader::open(shards)?;
+    model.check(ctx, &reader.index)?;
+    let samples = chosen(shards, &reader.index, &params)?;
     let folder = ctx.output("cams")?;
-    for name in [PANELS, MAPS] {
+    for name in ["panels", "maps"] {
         std::fs::create_dir_all(folder.join(name)).io("make", folder.join(name))?;
     }
+
+    let drawn = Drawn::new(ctx, &folder, &reader.index, &samples)?;
+    let (mut panels, mut new) = (Vec::new(), Vec::new());
+    for sample in samples {
+        match drawn.take(&sample) {
+            Some(panel) => panels.push(panel),
+            None => new.push(sample),
+        }
+    }
+    let photos = Photos::decode(&reader, shards, new)?;
+    let look = Look { model: &model, device: &device, way };
     let masks = ctx.optional("masks").map(|artifact| artifact.path.as_path());
-    let artist = Artist { photos: &photos, params: &params, method: way.method, masks, folder: &folder };
-    let mut panels =
-        (0..photos.len()).into_par_iter().map(|at| artist.draw(at, &seen[at])).collect::<Result<Vec<_>>>()?;
-    let faithfulness = attempt(ctx, &look, &photos, &params, &seen, &mut panels)?;
+    let artist = Artist { photos: &photos, params: &params, method: way.method, masks, drawn: &drawn };
+    panels.extend(show(ctx, &look, &artist)?);
+    panels.sort_by(|a, b| a.image.cmp(&b.image));
+    drawn.keep_rows(&write_maps(&folder, &panels)?);
     let cams = Cams {
         schema: Cams::SCHEMA,
         method: way.method.title().to_owned(),
         layer: way.method.layer(model.arch).to_owned(),
         map_per: way.method.map_per(),
         lesions: masks.and_then(|_| lesions::summary(panels.iter().flat_map(|panel| &panel.maps))),
+        faithfulness: faithfulness::summary(&panels, params.faithfulness_steps),
         panels,
-        faithfulness,
     };
-    tell(ctx, &cams, params.split);
+    tell(ctx, &cams, params.split, photos.len());
     if masks.is_some() && cams.lesions.is_none() {
         ctx.note("no map has a lesion mask: the masks are of other photographs or labels");
     }
     cams.write(&folder)
 }
 
+/// Looks at photographs, draws what is seen, and tries it.
+fn show(ctx: &Context, look: &Look, artist: &Artist) -> Result<Vec<CamPanel>> {
+    let seen = see(ctx, look, artist.photos, artist.params)?;
+    let mut panels =
+        (0..artist.photos.len()).into_par_iter().map(|at| artist.draw(at, &seen[at])).collect::<Result<Vec<_>>>()?;
+    attempt(ctx, look, artist.photos, artist.params, &seen, &mut panels)?;
+    Ok(panels)
+}
+
 /// What was made, in a note, and how faithful it is, in another.
-fn tell(ctx: &Context, cams: &Cams, split: Split) {
+fn tell(ctx: &Context, cams: &Cams, split: Split, new: usize) {
     let maps = cams.panels.iter().map(|panel| panel.maps.len()).sum();
     let (photographs, maps) = (counted(cams.panels.len(), "photograph"), counted(maps, "map"));
     let shared = match cams.map_per {
         MapPer::Label => "",
         MapPer::Photograph => ", the same for every label of a photograph",
     };
-    ctx.note(format!("{} at {}: {maps} of {photographs} of {split}{shared}", cams.method, cams.layer));
+    let kept = match new {
+        _ if new == cams.panels.len() => String::new(),
+        0 => "; none is new".to_owned(),
+        1 => "; 1 photograph is new, the others are as before".to_owned(),
+        _ => format!("; {new} photographs are new, the others are as before"),
+    };
+    ctx.note(format!("{} at {}: {maps} of {photographs} of {split}{shared}{kept}", cams.method, cams.layer));
     if let Some(Faithfulness { deletion, insertion, .. }) = &cams.faithfulness {
         let areas = |areas: &Areas| {
             format!("{:.3} (a random map {:.3}, a centred one {:.3})", areas.map, areas.random, areas.centred)
@@ -254,25 +283,24 @@ fn attempt(
     params: &Params,
     seen: &[Vec<Sight>],
     panels: &mut [CamPanel],
-) -> Result<Option<Faithfulness>> {
+) -> Result<()> {
     let steps = params.faithfulness_steps;
     if steps == 0 {
-        return Ok(None);
+        return Ok(());
     }
-    for (at, (sights, panel)) in seen.iter().zip(&mut *panels).enumerate() {
+    for (at, (sights, panel)) in seen.iter().zip(panels).enumerate() {
         ctx.progress(at, seen.len(), "photographs tested");
         let trial = Trial::new(look, &photos.images[at], photos.name(at), steps, params.batch)?;
         for (sight, map) in sights.iter().zip(&mut panel.maps) {
             map.faithfulness = Some(trial.of(sight)?);
         }
     }
-    Ok(faithfulness::summary(panels, steps))
+    Ok(())
 }
 
-/// The photographs to explain, decoded.
-fn chosen(shards: &Path, params: &Params) -> Result<Photos> {
-    let reader = ShardReader::open(shards)?;
-    let samples = choice::choose(&reader.index, params.split, params.images);
+/// The photographs to explain.
+fn chosen(shards: &Path, index: &ShardIndex, params: &Params) -> Result<Vec<Sample>> {
+    let samples = choice::choose(index, params.split, params.images);
     if samples.is_empty() {
         return Err(Error::at(
             shards,
@@ -280,7 +308,7 @@ fn chosen(shards: &Path, params: &Params) -> Result<Photos> {
         )
         .hint("name another `split`, or pack this one"));
     }
-    Photos::decode(&reader, shards, samples)
+    Ok(samples)
 }
 
 /// What the network sees of each photograph for each label that [`labels`] shows, the most probable first.
@@ -301,7 +329,7 @@ struct Artist<'a> {
     params: &'a Params,
     method: Method,
     masks: Option<&'a Path>,
-    folder: &'a Path,
+    drawn: &'a Drawn<'a>,
 }
 
 impl Artist<'_> {
@@ -313,8 +341,8 @@ impl Artist<'_> {
         for sight in sights {
             let name = &self.photos.labels[sight.label];
             let view = View::of(sight, name, photo, self.params.threshold);
-            let file = format!("{MAPS}/{}.{name}.png", sample.id);
-            self.write(&file, &encode_grey_png(&view.map.grey())?)?;
+            let file = map_file(&sample.id, name);
+            self.drawn.keep(&sample.id, &file, &encode_grey_png(&view.map.grey())?)?;
             let overlap = match self.masks {
                 Some(masks) => overlap(&view.map, masks, &sample.id, name, self.photos.ready.fit)?,
                 None => Overlap::default(),
@@ -329,16 +357,9 @@ impl Artist<'_> {
             });
             views.push(View { is_true: Some(sample.targets[sight.label] == 1), overlap, ..view });
         }
-        let carried = self.photos.labels.iter().zip(&sample.targets).filter(|(_, on)| **on == 1);
-        let truth: Vec<String> = carried.map(|(name, _)| name.clone()).collect();
-        let file = format!("{PANELS}/{}.png", sample.id);
-        let picture = panel(photo, &sample.id, Some(&truth), self.method, &views);
-        self.write(&file, &encode_png(&picture)?)?;
-        Ok(CamPanel { image: sample.id.clone(), split: sample.split, truth, file, maps })
-    }
-
-    fn write(&self, file: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.folder.join(file);
-        std::fs::write(&path, bytes).io("write", &path)
+        let shown = drawn::of(sample, &self.photos.labels, maps);
+        let picture = panel(photo, &sample.id, Some(&shown.truth), self.method, &views);
+        self.drawn.keep(&sample.id, &shown.file, &encode_png(&picture)?)?;
+        Ok(shown)
     }
 }

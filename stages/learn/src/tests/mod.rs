@@ -4,6 +4,7 @@ mod ask;
 mod checkpoint;
 mod explain;
 mod features;
+mod items;
 mod losses;
 mod networks;
 mod options;

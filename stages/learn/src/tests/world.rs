@@ -3,11 +3,11 @@
 use plantpipe_pixels::{Rgb, RgbImage, encode_jpeg, encode_png, prepare};
 use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat, ShardWriter, Split};
 use plantpipe_stage::random::keyed;
-use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Kind};
+use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, Event, Item, Kind, Previous, PreviousItem};
 use rand::RngExt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 pub(super) const LABELS: [&str; 3] = ["healthy", "rust", "scab"];
@@ -101,6 +101,42 @@ impl World {
         edit: impl FnOnce(&mut Action),
         stopping: impl Fn() -> bool + Send + Sync,
     ) -> (Vec<String>, Result<(), Error>) {
+        let (notes, _, result) = self.go(kind, out, inputs, params, edit, stopping);
+        (notes, result)
+    }
+
+    /// The same, after an earlier run: the notes that it made, and what it leaves for a later one, as the engine finds it.
+    pub(super) fn run_after(
+        &self,
+        previous: Option<Previous>,
+        kind: &Kind,
+        out: &str,
+        inputs: &[(&str, &str)],
+        params: Value,
+    ) -> (Vec<String>, Previous) {
+        let after = |action: &mut Action| action.previous = previous;
+        let (notes, items, result) = self.go(kind, out, inputs, params, after, || false);
+        result.expect("runs");
+        let folder = self.path(out).join(kind.outputs[0].name);
+        let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+        let files: BTreeMap<String, String> =
+            tree(&folder).into_iter().map(|(name, bytes)| (digest(&bytes), name)).collect();
+        let item = |Item { id, input, output }: Item| {
+            let file = files.get(&output).unwrap_or_else(|| panic!("item `{id}` is no file")).clone();
+            (id, PreviousItem { input, output, file })
+        };
+        (notes, Previous { folder, items: items.into_iter().map(item).collect(), files: BTreeMap::new() })
+    }
+
+    fn go(
+        &self,
+        kind: &Kind,
+        out: &str,
+        inputs: &[(&str, &str)],
+        params: Value,
+        edit: impl FnOnce(&mut Action),
+        stopping: impl Fn() -> bool + Send + Sync,
+    ) -> (Vec<String>, Vec<Item>, Result<(), Error>) {
         let artifact = |name: &str| Artifact { name: name.into(), path: self.path(name), digest: "0".repeat(64) };
         let mut given = defaults(kind);
         given.extend(serde_json::from_value::<BTreeMap<String, Value>>(params).expect("an object"));
@@ -129,8 +165,8 @@ impl World {
         let context = context.stopped_by(stopping);
         let result = (kind.run)(&context);
         assert_eq!(context.has_stopped(), result.as_ref().is_err_and(|error| error.message.contains("asked to stop")));
-        drop(context);
-        (notes.into_inner().expect("no panic"), result)
+        let items = context.into_items();
+        (notes.into_inner().expect("no panic"), items, result)
     }
 
     /// Every file of a folder by its name there.
@@ -146,6 +182,12 @@ impl World {
     pub(super) fn words(&self, error: &Error) -> String {
         error.message.replace(&format!("{}/", self.folder.path().display()), "")
     }
+}
+
+/// Every file below a folder by its path there.
+pub(super) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let name = |path: &Path| path.strip_prefix(folder).expect("below").display().to_string();
+    super::below(folder).into_iter().map(|path| (name(&path), std::fs::read(&path).expect("reads"))).collect()
 }
 
 const READY: ImagesCard = ImagesCard { schema: ImagesCard::SCHEMA, size: 40, fit: Fit::Squash, quality: 90 };

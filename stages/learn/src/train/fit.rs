@@ -41,6 +41,7 @@ pub(super) struct Journey<'a> {
 impl Training<'_> {
     /// The best epoch, and the history of all.
     pub(super) fn run(&self, network: Network) -> Result<(Best, Vec<Epoch>)> {
+        let start = Instant::now();
         let mut keeper = Keeper::open(self, &network)?;
         let mut journey = Journey { learner: Learner::new(self, network), history: Vec::new(), best: None };
         keeper.go_on(&mut journey)?;
@@ -51,6 +52,7 @@ impl Training<'_> {
             self.tell(&journey, &speed);
             keeper.after_epoch(&journey)?;
         }
+        keeper.tell(start.elapsed());
         let done = journey.history.len();
         if done < self.params.epochs as usize {
             let epochs = self.params.epochs;

@@ -40,7 +40,7 @@ pub struct CamPanel {
     pub split: Split,
     /// The labels it carries.
     pub truth: Vec<String>,
-    /// `panels/<name>.png`, relative to the folder: photograph, one overlay a label, probabilities.
+    /// `panels/<id>.png`, relative to the folder: photograph, one overlay a label, probabilities.
     pub file: String,
     pub maps: Vec<CamMap>,
 }
@@ -52,7 +52,7 @@ pub struct CamMap {
     pub label: String,
     /// 0 to 1.
     pub probability: f64,
-    /// `maps/<name>.png`, relative to the folder, 8-bit grey, at the photograph's size.
+    /// `maps/<id>.<label>.png`, relative to the folder, 8-bit grey, at the photograph's size.
     pub file: String,
     /// The share of the map's sum that falls on this label's lesions, 0 to 1; none without a mask for it.
     pub lesion_share: Option<f64>,

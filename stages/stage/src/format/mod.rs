@@ -18,7 +18,7 @@
 //! | `evaluation` | `evaluation.json` | [`Evaluation`] |
 //! | `decision` | `decision.json` | [`DecisionRule`] |
 //! | `comparison` | `comparison.json` | [`Comparison`] |
-//! | `cams` | `cams.json`, `panels/*.png`, `maps/*.png` | [`Cams`] |
+//! | `cams` | `cams.json`, `maps.csv`, `panels/*.png`, `maps/*.png` | [`Cams`] |
 //! | `report` | `report.md` and pictures | |
 
 mod analysis;
@@ -34,6 +34,7 @@ mod fingerprint;
 mod images;
 mod lineage;
 mod look;
+mod maps;
 mod model;
 mod multihot;
 mod outputs;
@@ -60,6 +61,7 @@ pub use fingerprint::fingerprint;
 pub use images::{Fit, ImagesCard};
 pub use lineage::{Ancestor, Edge, Lineage};
 pub use look::Look;
+pub use maps::{MAPS_TABLE, map_file, panel_file, read_maps, write_maps};
 pub use model::{Epoch, MODEL_HISTORY, MODEL_WEIGHTS, ModelCard, Preprocessing, read_history, write_history};
 pub use multihot::{MultiHot, MultiHotRow};
 pub use outputs::{OutputRow, Outputs, Scores};

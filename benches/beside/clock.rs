@@ -1,5 +1,6 @@
 //! How long commands take: [`Clock`] runs them in turn, so that whatever else the machine does meets all of them.
 
+use super::Figures;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -7,46 +8,40 @@ pub struct Clock {
     pub rounds: usize,
 }
 
-/// Seconds of each round, sorted.
-#[derive(Debug, Clone)]
-pub struct Times(Vec<f64>);
-
-impl Times {
-    pub fn median(&self) -> f64 {
-        self.0[self.0.len() / 2]
-    }
-
-    pub fn range(&self) -> (f64, f64) {
-        (self.0[0], self.0[self.0.len() - 1])
-    }
-
-    fn of(mut seconds: Vec<f64>) -> Self {
-        seconds.sort_by(f64::total_cmp);
-        Self(seconds)
-    }
-}
-
 impl Clock {
-    /// Runs each command once a round, after one round that doesn't count.
+    /// Runs each command once a round, after one round that doesn't count; the seconds of each.
     pub fn in_turn<const N: usize>(
         &self,
         mut commands: [&mut dyn FnMut() -> Command; N],
-    ) -> Result<[Times; N], String> {
-        let mut seconds = vec![Vec::new(); N];
+    ) -> Result<[Figures; N], String> {
+        let mut timed = commands.each_mut().map(|make| || run(&mut make()));
+        self.figures(timed.each_mut().map(|timed| timed as &mut dyn FnMut() -> Result<f64, String>))
+    }
+
+    /// Asks each for a figure of its own once a round, after one round that doesn't count.
+    pub fn figures<const N: usize>(
+        &self,
+        mut measured: [&mut dyn FnMut() -> Result<f64, String>; N],
+    ) -> Result<[Figures; N], String> {
+        let mut figures = vec![Vec::new(); N];
         for round in 0..=self.rounds {
-            for (make, seconds) in commands.iter_mut().zip(&mut seconds) {
-                let took = run(&mut make())?;
+            for (measure, figures) in measured.iter_mut().zip(&mut figures) {
+                let figure = measure()?;
                 if round > 0 {
-                    seconds.push(took);
+                    figures.push(figure);
                 }
             }
         }
-        let times: Vec<Times> = seconds.into_iter().map(Times::of).collect();
-        Ok(times.try_into().expect("one a command"))
+        let figures: Vec<Figures> = figures.into_iter().map(Figures::of).collect();
+        Ok(figures.try_into().expect("one of each"))
     }
 
     /// Runs a command after a change, once a round.
-    pub fn after(&self, change: &dyn Fn() -> Result<(), String>, make: impl Fn() -> Command) -> Result<Times, String> {
+    pub fn after(
+        &self,
+        change: &dyn Fn() -> Result<(), String>,
+        make: impl Fn() -> Command,
+    ) -> Result<Figures, String> {
         let mut seconds = Vec::new();
         for _ in 0..self.rounds {
             change()?;
@@ -54,13 +49,13 @@ impl Clock {
             std::thread::sleep(std::time::Duration::from_millis(100));
             seconds.push(run(&mut make())?);
         }
-        Ok(Times::of(seconds))
+        Ok(Figures::of(seconds))
     }
 }
 
 /// Runs a command once.
-pub fn once(command: &mut Command) -> Result<Times, String> {
-    Ok(Times::of(vec![run(command)?]))
+pub fn once(command: &mut Command) -> Result<Figures, String> {
+    Ok(Figures::of(vec![run(command)?]))
 }
 
 fn run(command: &mut Command) -> Result<f64, String> {
