@@ -1,11 +1,11 @@
-//! Large photographs made 256 x 256, side by side with OpenCV, Pillow and libvips, two threads or processes each; prints a
+//! Large photographs made 256 x 256, side by side with `OpenCV`, Pillow and libvips, two threads or processes each; prints a
 //! table of ratios, and how far each result is from that of a full decode and Lanczos.
 //!
 //! ```sh
 //! PHOTOGRAPHS=folder PEERS_PYTHON=venv/bin/python cargo bench -p plantpipe-pixels --bench resize -- [--repeat 20] [--rounds 5]
 //! ```
 //!
-//! The Python needs opencv-python-headless, Pillow, pyvips and NumPy; without it the peers are left out, in words.
+//! The Python needs opencv-python-headless, Pillow, pyvips and `NumPy`; without it the peers are left out, in words.
 
 mod peers;
 

@@ -1,4 +1,4 @@
-//! OpenCV, Pillow and libvips, kept running by one Python: [`Peers`].
+//! `OpenCV`, Pillow and libvips, kept running by one Python: [`Peers`].
 
 use plantpipe_pixels::RgbImage;
 use std::io::{BufRead, BufReader, Write};

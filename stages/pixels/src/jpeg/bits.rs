@@ -74,7 +74,8 @@ impl Bits<'_> {
             self.data.get(self.at..).and_then(|rest| rest.first_chunk()).map_or(0, |eight| u64::from_be_bytes(*eight));
         self.buffer |= eight >> self.held;
         self.at += ((63 - self.held) / 8) as usize;
-        self.held |= 56;
+        // 56 and what is held of a byte more.
+        self.held |= 0x38;
     }
 
     /// The next `COUNT` bits, of those held.

@@ -18,7 +18,7 @@ pub(super) struct Codes {
     places: [i32; 17],
     values: Vec<u8>,
     /// By the next [`LOOK`] bits; none where the code is longer.
-    codes: Box<[Code; 1 << LOOK]>,
+    short: Box<[Code; 1 << LOOK]>,
     /// By the next [`FAR`] bits.
     runs: OnceCell<Box<[Run; 1 << FAR]>>,
 }
@@ -91,12 +91,12 @@ impl Codes {
             limits[length] = code << (16 - length);
             code <<= 1;
         }
-        let codes = Box::new([Code::default(); 1 << LOOK]);
-        let mut table = Self { limits, places, values: values.to_vec(), codes, runs: OnceCell::new() };
+        let short = Box::new([Code::default(); 1 << LOOK]);
+        let mut table = Self { limits, places, values: values.to_vec(), short, runs: OnceCell::new() };
         for bits in 0..1 << LOOK {
             let found = table.long((bits as u32) << (16 - LOOK));
             if found.length() - found.size() <= LOOK {
-                table.codes[bits] = found;
+                table.short[bits] = found;
             }
         }
         Ok(table)
@@ -121,7 +121,7 @@ impl Codes {
     /// The coefficient that is next, passed; of 56 bits held it takes 31 at most.
     #[inline]
     pub(super) fn next(&self, bits: &mut Bits) -> Result<Coefficient, &'static str> {
-        let mut code = self.codes[bits.peek::<LOOK>()];
+        let mut code = self.short[bits.peek::<LOOK>()];
         if code.length() == 0 {
             code = self.long(bits.peek::<16>() as u32);
             if code.length() == 0 {
@@ -164,7 +164,7 @@ impl Codes {
         for (bits, run) in runs.iter_mut().enumerate() {
             loop {
                 let rest = (bits << run.length) % (1 << FAR);
-                let mut next = self.codes[rest >> (FAR - LOOK)];
+                let mut next = self.short[rest >> (FAR - LOOK)];
                 if next.length() == 0 {
                     next = self.long((rest << (16 - FAR)) as u32);
                 }
