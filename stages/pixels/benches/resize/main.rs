@@ -154,7 +154,9 @@ fn print(rows: &mut [Row], count: usize, rounds: usize) {
     println!("| | photographs a second | plantpipe is faster by | against a full decode and Lanczos |");
     println!("| --- | ---: | ---: | ---: |");
     let rate = |seconds: f64| count as f64 / seconds;
-    rows.iter_mut().for_each(|row| row.seconds.sort_by(f64::total_cmp));
+    for row in rows.iter_mut() {
+        row.seconds.sort_by(f64::total_cmp);
+    }
     let own = rate(rows[0].seconds[rounds / 2]);
     for Row { name, seconds, decibels } in rows {
         let [low, median, high] = [rounds - 1, rounds / 2, 0].map(|place| rate(seconds[place]));
