@@ -54,6 +54,7 @@ pub fn exec(file: &Path, registry: &Registry) -> Result<()> {
         outcome,
         openings: context.openings(),
         checkpoint: context.afterwards(),
+        before: context.before(),
         items: context.into_items(),
         peak_memory: peak_memory(),
     };

@@ -39,6 +39,10 @@ impl Table {
         self.rows.push(format!("| {what} | {} | | | |", self.unit.words(ours)));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub fn note(&mut self, words: &str) {
         self.notes.push(words.to_owned());
     }

@@ -31,6 +31,7 @@ pub struct Record {
     pub outputs: Outputs,
     /// Digest of the file of its items beside it; none for a stage that is not per-item.
     pub items: Option<Digest>,
+    /// What it took, the tries included that it has gone on from.
     pub seconds: f64,
     /// Bytes, where the system told it.
     pub peak_memory: Option<u64>,

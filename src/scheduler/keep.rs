@@ -78,7 +78,7 @@ pub fn keep(
         recipe: ready.recipe.clone(),
         outputs: outputs.clone(),
         items,
-        seconds,
+        seconds: report.before.as_secs_f64() + seconds,
         peak_memory: report.peak_memory,
     })?;
     if let Some(resume) = resume(kind, ready)

@@ -64,6 +64,28 @@ fn a_killed_run_goes_on_and_does_nothing_twice() {
 }
 
 #[test]
+fn the_time_of_a_killed_try_counts_as_far_as_it_had_come() {
+    let world = world();
+    world.write("hold", "2");
+    let mut run = world.start(&["run"]);
+    let reaches = |number: u32| progress(&world).iter().any(|p| p.starts_with(&format!("{number} of")));
+    wait_until("it has counted to 2", || reaches(2));
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    world.write("hold", "4");
+    wait_until("it has counted to 4", || reaches(4));
+    let stage = only_child(run.id());
+    run.kill().expect("kills");
+    run.wait().expect("ends");
+    wait_until("the orphan ends itself", || is_gone(stage));
+    fs::remove_file(world.path("hold")).expect("removes");
+    let ended = world.ok(&["run", "--json"]);
+    let last_try = events(&ended.stdout, "stage_done")[0]["seconds"].as_f64().expect("seconds");
+    let status: serde_json::Value = serde_json::from_str(&world.ok(&["status", "--json"]).stdout).expect("JSON");
+    let all = status["stages"][0]["seconds"].as_f64().expect("seconds");
+    assert!(all >= last_try + 0.4, "{all} s in all, {last_try} s of them the last try");
+}
+
+#[test]
 fn a_checkpoint_that_waits_is_told() {
     let world = world();
     killed_at(&world, 3);

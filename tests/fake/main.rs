@@ -155,9 +155,12 @@ fn count(ctx: &Context) -> Result<()> {
     {
         if level { own = Some(other) } else { ctx.note("a steep count begins anew") }
     }
-    let state = own.map(|saved| saved.open().map(std::fs::read_to_string));
+    let state = own.as_ref().map(|saved| saved.open().map(std::fs::read_to_string));
     let mut counted = match state {
-        Some(Ok(text)) => text.io("read", "a state")?,
+        Some(Ok(text)) => {
+            ctx.goes_on_from(own.as_ref().expect("a state was opened"));
+            text.io("read", "a state")?
+        }
         Some(Err(_)) => {
             ctx.note("the state is damaged");
             String::new()
@@ -172,7 +175,7 @@ fn count(ctx: &Context) -> Result<()> {
         ctx.note(format!("counts {number}"));
         counted.push_str(&format!("{} ", if level { number } else { number * to }));
         let write = |path: &Path| std::fs::write(path, &counted).io("write", path);
-        checkpoint.save(&format!("{number} of {to}"), serde_json::Value::Null, write)?;
+        checkpoint.save(&format!("{number} of {to}"), serde_json::Value::Null, ctx.spent(), write)?;
         while !ctx.stopping() && std::fs::read_to_string("hold").is_ok_and(|hold| hold == number.to_string()) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }

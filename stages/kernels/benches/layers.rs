@@ -1,14 +1,20 @@
 //! How long the blocks of a network take, forwards and backwards, and where the time goes:
-//! `cargo bench -p plantpipe-kernels -- efficientnet_lite0 32` (or `resnet50 16`, `vit_small 16`; `-v`: block by block).
+//! `cargo bench -p plantpipe-kernels -- efficientnet_lite0 32` (or `resnet50 16`, `vit_small 16`; `-v`: block by block, `-u`: unit
+//! by unit).
 
+use plantpipe_kernels::Keep;
 use plantpipe_kernels::pool::{self, Buffer};
 use plantpipe_kernels::{Act, Affine, Chain, Conv, Input, Layer, LayerWeights, Reach, Shortcut, Trace, Unit, Weights};
 use std::time::{Duration, Instant};
 
+#[global_allocator]
+static MEMORY: Keep = Keep;
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let verbose = words.iter().any(|word| word == "-v");
-    let mut plain = words.iter().filter(|word| *word != "-v");
+    let has = |flag: &str| words.iter().any(|word| word == flag);
+    let verbose = has("-v") || has("-u");
+    let mut plain = words.iter().filter(|word| !word.starts_with('-'));
     let name = plain.next().map_or("efficientnet_lite0", String::as_str);
     let count: usize = plain.next().map_or(32, |word| word.parse().expect("a number of photographs"));
     let chains = match name {
@@ -17,6 +23,7 @@ fn main() {
         "vit_small" => return vit_small(count),
         other => panic!("no network is called `{other}` here"),
     };
+    let chains = if has("-u") { units(&chains) } else { chains };
     let worlds: Vec<World> = chains.iter().map(|chain| World::new(chain, count)).collect();
     let mut best = vec![[Duration::MAX; 2]; chains.len()];
     let mut steps = Vec::new();
@@ -44,10 +51,12 @@ fn main() {
         if verbose {
             let first = chain.units[0].conv;
             println!(
-                "{:>3} units {:>4} channels {:>3} px to {:>4}: {forward:7.1} ms ({:4.0} GFLOP/s) {backward:7.1} ms ({:4.0} GFLOP/s)",
+                "{:>3} units {:>4} channels {:>3} px kernel {} stride {} to {:>4}: {forward:7.1} ms ({:4.0} GFLOP/s) {backward:7.1} ms ({:4.0} GFLOP/s)",
                 chain.all().count(),
                 first.channels,
                 first.height,
+                first.kernel,
+                first.stride,
                 chain.units.last().expect("units").conv.out,
                 rate(1, forward),
                 rate(2, backward),
@@ -62,6 +71,18 @@ fn main() {
         step * 1e3,
         count as f64 / step
     );
+}
+
+/// Every unit that there is, once.
+fn units(chains: &[Chain]) -> Vec<Chain> {
+    let mut found: Vec<Unit> = Vec::new();
+    for unit in chains.iter().flat_map(Chain::all) {
+        if found.iter().all(|known| known.conv != unit.conv) {
+            found.push(*unit);
+        }
+    }
+    let alone = |unit| Chain { units: vec![unit], shortcut: Shortcut::None, act: Act::None };
+    found.into_iter().map(alone).collect()
 }
 
 /// Twelve blocks of a `ViT-S/16`.

@@ -4,11 +4,11 @@
 use crate::flow::{Found, Gradient, Sink, Source, Want};
 use crate::lines::{self, Line};
 use crate::norm::{Act, Reading, Statistics};
-use crate::pointwise::Together;
 use crate::pool::{self, Buffer};
 use crate::product::Onto;
 use crate::shape::{Conv, Reach};
-use crate::{dense, depthwise, pointwise};
+use crate::winograd::{Points, Rows};
+use crate::{dense, depthwise, pointwise, winograd};
 use rayon::prelude::*;
 
 /// A convolution, its norm and its bounds.
@@ -113,7 +113,8 @@ impl Chain {
         for (number, (unit, weights)) in self.all().zip(weights).enumerate() {
             let source = self.source(number, x, &done);
             let mut y = pool::take(count * unit.conv.outputs());
-            let moments = forward(&unit.conv, &source, weights.conv, &mut y, Want::Moments, Together::Many);
+            let weight = Ready::new(&unit.conv, weights.conv);
+            let moments = forward(&unit.conv, &source, &weight, &mut y, Want::Moments);
             let of = Statistics::of(&moments);
             let reading = Reading::new(&of, weights.weight, weights.bias, unit.eps, unit.act);
             statistics.push(of);
@@ -123,22 +124,32 @@ impl Chain {
         (statistics, Trace { done })
     }
 
-    /// By given statistics; no photograph's bits depend on the others.
+    /// By given statistics, photograph by photograph: so none depends on the others, and what lies between the units stays in
+    /// the cache.
     pub fn evaluate(&self, x: &[f32], weights: &[Weights], statistics: &[Statistics], out: &mut [f32]) {
-        let count = x.len() / self.inputs();
-        let mut done: Vec<Done> = Vec::new();
-        for (number, ((unit, weights), of)) in self.all().zip(weights).zip(statistics).enumerate() {
-            let source = self.source(number, x, &done);
-            let mut y = pool::take(count * unit.conv.outputs());
-            forward(&unit.conv, &source, weights.conv, &mut y, Want::Nothing, Together::Alone);
-            let reading = Reading::new(of, weights.weight, weights.bias, unit.eps, unit.act);
-            if number > 0 && number < self.units.len() {
-                // Its only reader is through.
-                done[number - 1].y = pool::take(0);
+        let units: Vec<(&Unit, Ready, Reading)> = self
+            .all()
+            .zip(weights)
+            .zip(statistics)
+            .map(|((unit, weights), of)| {
+                let reading = Reading::new(of, weights.weight, weights.bias, unit.eps, unit.act);
+                (unit, Ready::new(&unit.conv, weights.conv), reading)
+            })
+            .collect();
+        out.par_chunks_mut(self.outputs()).zip(x.par_chunks(self.inputs())).for_each(|(out, x)| {
+            let mut done: Vec<Done> = Vec::new();
+            for (number, (unit, weight, reading)) in units.iter().enumerate() {
+                let source = self.source(number, x, &done);
+                let mut y = pool::take(unit.conv.outputs());
+                forward(&unit.conv, &source, weight, &mut y, Want::Nothing);
+                if number > 0 && number < self.units.len() {
+                    // Its only reader is through.
+                    done[number - 1].y = pool::take(0);
+                }
+                done.push(Done { y, reading: reading.clone() });
             }
-            done.push(Done { y, reading });
-        }
-        self.join(x, &done, out);
+            self.join(x, &done, out);
+        });
     }
 
     /// What a unit reads: the chain's input, or what the unit before it wrote.
@@ -194,89 +205,113 @@ impl Chain {
         let mut done = trace.done;
         let count = x.len() / self.inputs();
         let last = self.units.len() - 1;
-        let bounded = self.within(out, gradient);
-        let mut dz: Option<Buffer> = None;
         let mut dx = match input {
             Input::Learns(dx) => Some(dx),
             Input::Is => None,
         };
-        let top = bounded.as_deref().unwrap_or(gradient);
-        let mut gradients: Vec<Gradients> = Vec::new();
-        // The shortcut first: what the chain gives is added to what it gave.
-        let mut onto = Onto::Nothing;
-        if let Shortcut::Unit(unit) = &self.shortcut {
-            let beside = done.pop().expect("the shortcut was computed");
-            let sums = sums(&unit.conv, top, &beside);
-            let sink = dx.as_deref_mut().map_or(Sink::Nowhere, |dx| Sink::Plain(dx, onto));
-            let source = Source { values: x, reading: None };
-            let (found, _) = turn(unit, &source, top, &beside, &weights[last + 1], &sums, sink);
-            gradients.push(found);
-            onto = Onto::Sum;
-        } else if let (Shortcut::Input, Some(dx)) = (&self.shortcut, dx.as_deref_mut()) {
-            dx.par_chunks_mut(1 << 14).zip(top.par_chunks(1 << 14)).for_each(|(to, from)| to.copy_from_slice(from));
+        // What passes the last bounds is where the input's gradient begins, if the input is the shortcut.
+        let begins = matches!(self.shortcut, Shortcut::Input) && last > 0 && dx.is_some();
+        let mut own = (!begins && self.bounds() != Act::None).then(|| pool::take(gradient.len()));
+        let to = if begins { dx.as_deref_mut() } else { own.as_deref_mut() };
+        let (mut known, beside) = self.top(to, out, gradient, &done);
+        let mut onto = if begins { Onto::Sum } else { Onto::Nothing };
+        if let (Shortcut::Input, Some(dx), false) = (&self.shortcut, dx.as_deref_mut(), begins) {
+            dx.copy_from_slice(own.as_deref().unwrap_or(gradient));
             onto = Onto::Sum;
         }
-        let mut known = sums(&self.units[last].conv, top, &done[last]);
+        let shortcut = matches!(self.shortcut, Shortcut::Unit(_)).then(|| done.pop().expect("it was computed"));
+        let mut dz: Option<Buffer> = None;
+        let mut gradients: Vec<Gradients> = Vec::new();
         for number in (0..=last).rev() {
-            let unit = &self.units[number];
-            let own = done.pop().expect("the unit was computed");
+            let (unit, weights) = (&self.units[number], &weights[number]);
+            let computed = done.pop().expect("the unit was computed");
             let source = self.source(number, x, &done);
-            let mut below = (number > 0).then(|| pool::take(count * unit.conv.inputs()));
-            let sink = match (&mut below, &mut dx) {
-                (Some(below), _) => Sink::Passed(below),
-                (None, Some(dx)) => Sink::Plain(dx, onto),
-                (None, None) => Sink::Nowhere,
+            let (found, below) = if number > 0 {
+                let mut below = pool::take(count * unit.conv.inputs());
+                let top = if begins { dx.as_deref() } else { own.as_deref() };
+                let from = dz.as_deref().unwrap_or(top.unwrap_or(gradient));
+                let found = turn(unit, &source, from, &computed, weights, &known, Sink::Passed(&mut below));
+                (found, Some(below))
+            } else {
+                let from = dz.as_deref().or(own.as_deref()).unwrap_or(gradient);
+                let sink = dx.as_deref_mut().map_or(Sink::Nowhere, |dx| Sink::Plain(dx, onto));
+                (turn(unit, &source, from, &computed, weights, &known, sink), None)
             };
-            let from = dz.as_deref().unwrap_or(top);
-            let (found, next) = turn(unit, &source, from, &own, &weights[number], &known, sink);
-            gradients.push(found);
-            known = next;
+            gradients.push(found.0);
+            known = found.1;
             dz = below;
         }
-        if matches!(self.shortcut, Shortcut::Unit(_)) {
-            // Pushed first, told last.
-            gradients.rotate_left(1);
-            gradients[..=last].reverse();
-        } else {
-            gradients.reverse();
+        gradients.reverse();
+        if let (Shortcut::Unit(unit), Some(computed)) = (&self.shortcut, shortcut) {
+            let top = own.as_deref().unwrap_or(gradient);
+            let sink = dx.map_or(Sink::Nowhere, |dx| Sink::Plain(dx, Onto::Sum));
+            let source = Source { values: x, reading: None };
+            gradients.push(turn(unit, &source, top, &computed, &weights[last + 1], &beside, sink).0);
         }
         gradients
     }
 
-    /// What of the output's gradient passes the last bounds; none where all does.
-    fn within(&self, out: &[f32], gradient: &[f32]) -> Option<Buffer> {
-        let act = match (self.act, &self.shortcut) {
-            // Without a shortcut the last unit's bounds are the chain's.
+    /// The bounds that hold at the end: without a shortcut the last unit's are the chain's.
+    fn bounds(&self) -> Act {
+        match (self.act, &self.shortcut) {
             (Act::None, Shortcut::None) => self.last().act,
             (act, _) => act,
+        }
+    }
+
+    /// What of the output's gradient passes the last bounds, into `to` if it is wanted there, and the sums of the norms
+    /// that it comes to, the last unit's and the shortcut's: over each channel of the gradient dz, and of dz (y - mean). All
+    /// while a plane is in the nearest cache.
+    fn top(&self, to: Option<&mut [f32]>, out: &[f32], gradient: &[f32], done: &[Done]) -> (Sums, Sums) {
+        let conv = self.last().conv;
+        let (plane, each) = (conv.out_plane(), conv.outputs());
+        let bounds = self.bounds();
+        let (low, high) = bounds.bounds();
+        let norms = [done.get(self.units.len() - 1), done.get(self.units.len())];
+        let photo = |photo: usize, mut to: Option<&mut [f32]>| -> [Sums; 2] {
+            let mut all = [Vec::with_capacity(conv.out), Vec::with_capacity(conv.out)];
+            for channel in 0..conv.out {
+                let at = photo * each + channel * plane;
+                let there = at..at + plane;
+                let own = channel * plane..(channel + 1) * plane;
+                let dz = match &mut to {
+                    None => &gradient[there.clone()],
+                    Some(to) if bounds == Act::None => {
+                        to[own.clone()].copy_from_slice(&gradient[there.clone()]);
+                        &to[own]
+                    }
+                    Some(to) => {
+                        lines::within(&mut to[own.clone()], &gradient[there.clone()], &out[there.clone()], low, high);
+                        &to[own]
+                    }
+                };
+                for (all, norm) in all.iter_mut().zip(norms) {
+                    let Some(norm) = norm else { continue };
+                    all.push(lines::sums(dz, &norm.y[there.clone()], norm.reading.lines[channel].mean));
+                }
+            }
+            all
         };
-        let (low, high) = act.bounds();
-        (act != Act::None).then(|| {
-            let mut bounded = pool::take(gradient.len());
-            let each = 1 << 14;
-            let parts = bounded.par_chunks_mut(each).zip(gradient.par_chunks(each)).zip(out.par_chunks(each));
-            parts.for_each(|((to, gradient), out)| lines::within(to, gradient, out, low, high));
-            bounded
-        })
+        let photos: Vec<[Sums; 2]> = match to {
+            Some(to) => to.par_chunks_mut(each).enumerate().map(|(at, to)| photo(at, Some(to))).collect(),
+            None => (0..gradient.len() / each).into_par_iter().map(|at| photo(at, None)).collect(),
+        };
+        // Photographs in their order.
+        let all = |norm: usize| {
+            let mut all = vec![[0.0; 2]; photos[0][norm].len()];
+            for photo in &photos {
+                for (all, one) in all.iter_mut().zip(&photo[norm]) {
+                    *all = [all[0] + one[0], all[1] + one[1]];
+                }
+            }
+            all
+        };
+        (all(0), all(1))
     }
 }
 
-/// The sums over each channel of the gradient dz and of dz (y - mean), photographs in fixed groups.
-fn sums(conv: &Conv, dz: &[f32], done: &Done) -> Vec<[f64; 2]> {
-    let (plane, each) = (conv.out_plane(), conv.outputs());
-    let one = |photo: usize| -> Vec<[f64; 2]> {
-        let there = |channel: usize| photo * each + channel * plane..photo * each + (channel + 1) * plane;
-        let sums = |channel: usize| {
-            lines::sums(&dz[there(channel)], &done.y[there(channel)], done.reading.lines[channel].mean)
-        };
-        (0..conv.out).map(sums).collect()
-    };
-    let photos: Vec<Vec<[f64; 2]>> = (0..dz.len() / each).into_par_iter().map(one).collect();
-    let all = |channel: usize| {
-        photos.iter().fold([0.0; 2], |all: [f64; 2], one| [all[0] + one[channel][0], all[1] + one[channel][1]])
-    };
-    (0..conv.out).map(all).collect()
-}
+/// Of each channel.
+type Sums = Vec<[f64; 2]>;
 
 /// One unit's way back: its gradients, and the sums of the norm before it.
 fn turn(
@@ -287,7 +322,7 @@ fn turn(
     weights: &Weights,
     sums: &[[f64; 2]],
     sink: Sink,
-) -> (Gradients, Vec<[f64; 2]>) {
+) -> (Gradients, Sums) {
     let conv = &unit.conv;
     let count = dz.len() / conv.out;
     let (weight, bias, backs) = done.reading.back(sums, count);
@@ -296,25 +331,46 @@ fn turn(
     (Gradients { conv: found, weight, bias }, sums)
 }
 
+/// A convolution's weights as they are multiplied by, made once for all photographs.
+enum Ready<'a> {
+    Plain(&'a [f32]),
+    ByTap(Vec<f32>),
+    AtPoints(Points),
+}
+
+impl<'a> Ready<'a> {
+    fn new(conv: &Conv, weight: &'a [f32]) -> Self {
+        match conv.reach {
+            Reach::Depthwise => Self::Plain(weight),
+            Reach::Dense if conv.kernel == 1 => Self::Plain(weight),
+            Reach::Dense if winograd::fits(conv) => Self::AtPoints(winograd::filters(conv, weight, Rows::Channels)),
+            Reach::Dense if dense::is_thin(conv) => Self::Plain(weight),
+            Reach::Dense => Self::ByTap(dense::by_tap(conv, weight)),
+        }
+    }
+}
+
 fn forward(
     conv: &Conv,
     source: &Source,
-    weight: &[f32],
+    weight: &Ready,
     out: &mut [f32],
     want: Want,
-    together: Together,
 ) -> Vec<Vec<crate::norm::Moments>> {
-    match conv.reach {
-        Reach::Depthwise => depthwise::forward(conv, source, weight, out, want),
-        Reach::Dense if conv.is_pointwise() => pointwise::forward(conv, source, weight, out, want, together),
-        Reach::Dense => dense::forward(conv, source, weight, out, want, together),
+    match weight {
+        Ready::AtPoints(filters) => winograd::forward(conv, source, filters, out, want),
+        Ready::ByTap(weight) => dense::forward(conv, source, weight, out, want),
+        Ready::Plain(weight) if conv.reach == Reach::Depthwise => depthwise::forward(conv, source, weight, out, want),
+        Ready::Plain(weight) if conv.kernel == 1 => pointwise::forward(conv, source, weight, out, want),
+        Ready::Plain(weight) => dense::forward(conv, source, weight, out, want),
     }
 }
 
 fn backward(conv: &Conv, source: &Source, gradient: &Gradient, weight: &[f32], sink: Sink) -> Found {
     match conv.reach {
         Reach::Depthwise => depthwise::backward(conv, source, gradient, weight, sink),
-        Reach::Dense if conv.is_pointwise() => pointwise::backward(conv, source, gradient, weight, sink),
+        Reach::Dense if conv.kernel == 1 => pointwise::backward(conv, source, gradient, weight, sink),
+        Reach::Dense if winograd::fits(conv) => winograd::backward(conv, source, gradient, weight, sink),
         Reach::Dense => dense::backward(conv, source, gradient, weight, sink),
     }
 }

@@ -3,7 +3,6 @@
 
 use crate::flow::{Found, Gradient, Part, Sink, Source, Want, gather, groups, scratch, split};
 use crate::norm::Moments;
-use crate::pointwise::Together;
 use crate::pool;
 use crate::product::{Onto, View, product};
 use crate::shape::{Conv, Grid};
@@ -12,6 +11,11 @@ use std::ops::Range;
 
 /// Below so many channels the products of single taps are too thin.
 const THIN: usize = 16;
+
+/// Whether tiles of the matrix of patches are written, to be multiplied by the weights as they are.
+pub(crate) fn is_thin(conv: &Conv) -> bool {
+    conv.channels < THIN
+}
 
 /// Places of outputs worked on at once, at least.
 const PLACES: usize = 768;
@@ -24,11 +28,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(conv: &Conv, group: &Range<usize>, together: Together) -> Self {
-        let photos = match together {
-            Together::Many => PLACES.div_ceil(conv.out_plane()).min(group.len()),
-            Together::Alone => 1,
-        };
+    fn new(conv: &Conv, group: &Range<usize>) -> Self {
+        let photos = PLACES.div_ceil(conv.out_plane()).min(group.len());
         let grid = Grid::new(*conv, photos);
         let rows = PLACES.div_ceil(grid.columns).min(grid.output_rows());
         Self { grid, photos, rows }
@@ -81,7 +82,7 @@ fn patches(plan: &Plan, lines: &[f32], tile: &Range<usize>, to: &mut [f32]) {
 }
 
 /// `[out, channels, taps]` -> `[taps, out, channels]`.
-fn by_tap(conv: &Conv, weight: &[f32]) -> Vec<f32> {
+pub(crate) fn by_tap(conv: &Conv, weight: &[f32]) -> Vec<f32> {
     let (taps, pairs) = (conv.taps(), conv.out * conv.channels);
     let mut turned = vec![0.0; weight.len()];
     turned.par_chunks_mut(pairs).enumerate().for_each(|(tap, to)| {
@@ -107,21 +108,14 @@ fn by_pair(conv: &Conv, turned: &[f32], weight: &mut [f32]) {
     });
 }
 
-pub(crate) fn forward(
-    conv: &Conv,
-    source: &Source,
-    weight: &[f32],
-    out: &mut [f32],
-    want: Want,
-    together: Together,
-) -> Vec<Vec<Moments>> {
+/// The weights are those [`by_tap`], but where the convolution [`is_thin`].
+pub(crate) fn forward(conv: &Conv, source: &Source, weight: &[f32], out: &mut [f32], want: Want) -> Vec<Vec<Moments>> {
     let groups = groups(out.len() / conv.outputs(), conv.out_plane());
     let parts = split(out, &groups, conv.outputs());
-    let thin = conv.channels < THIN;
-    let turned = if thin { Vec::new() } else { by_tap(conv, weight) };
+    let thin = is_thin(conv);
     let pairs = conv.out * conv.channels;
     let work = |(group, out): (&Range<usize>, &mut [f32])| {
-        let plan = Plan::new(conv, group, together);
+        let plan = Plan::new(conv, group);
         let (grid, columns) = (&plan.grid, plan.grid.columns);
         let most = plan.rows * columns;
         let mut lines = pool::zeros(conv.channels * grid.length());
@@ -139,7 +133,7 @@ pub(crate) fn forward(
                     product(&mut result, places, Onto::Nothing, weight, View::new(&patch, each, places, places));
                 } else {
                     for (number, tap) in grid.taps.iter().enumerate() {
-                        let weight = View::new(&turned[number * pairs..], conv.out, conv.channels, conv.channels);
+                        let weight = View::new(&weight[number * pairs..], conv.out, conv.channels, conv.channels);
                         let x = &lines[tap + tile.start * columns..];
                         let onto = if number == 0 { Onto::Nothing } else { Onto::Sum };
                         let x = View::new(x, conv.channels, places, grid.length());
@@ -168,11 +162,11 @@ pub(crate) fn forward(
 pub(crate) fn backward(conv: &Conv, source: &Source, gradient: &Gradient, weight: &[f32], sink: Sink) -> Found {
     let groups = groups(gradient.y.len() / conv.outputs(), conv.out_plane());
     let parts = sink.parts(&groups, conv.inputs(), conv.channels);
-    let thin = conv.channels < THIN && parts.iter().all(Part::is_nowhere);
+    let thin = is_thin(conv) && parts.iter().all(Part::is_nowhere);
     let turned = by_tap(conv, weight);
     let pairs = conv.out * conv.channels;
     let work = |(group, mut part): (&Range<usize>, Part)| {
-        let plan = Plan::new(conv, group, Together::Many);
+        let plan = Plan::new(conv, group);
         let (grid, columns) = (&plan.grid, plan.grid.columns);
         let most = plan.rows * columns;
         let length = grid.length();

@@ -1,7 +1,7 @@
 //! What goes into a convolution and comes out of it, forwards and backwards, and the photographs that are worked on
 //! together: [`Source`], [`Gradient`], [`Sink`], [`groups`].
 
-use crate::lines::{self, Back};
+use crate::lines::{self, Back, LANES};
 use crate::norm::{Moments, Reading};
 use crate::pool::{self, Buffer};
 use crate::product::Onto;
@@ -62,6 +62,8 @@ pub(crate) enum Sink<'a> {
 pub(crate) struct Part<'a> {
     to: Option<&'a mut [f32]>,
     onto: Onto,
+    /// The first of its channels.
+    first: usize,
     /// Of each channel: the sum of the gradient, and of it times the distance from the mean.
     pub(crate) sums: Vec<[f64; 2]>,
 }
@@ -78,7 +80,7 @@ impl Part<'_> {
         match (source.reading, self.onto) {
             (Some(reading), _) => {
                 let found = lines::passed(to, da, &source.values[at..at + da.len()], reading.lines[channel]);
-                let sums = &mut self.sums[channel];
+                let sums = &mut self.sums[channel - self.first];
                 *sums = [sums[0] + found[0], sums[1] + found[1]];
             }
             (None, Onto::Nothing) => to.copy_from_slice(da),
@@ -90,6 +92,20 @@ impl Part<'_> {
 impl<'a> Sink<'a> {
     /// A part for each group of photographs of `each` numbers and `channels` channels.
     pub(crate) fn parts(self, groups: &[Range<usize>], each: usize, channels: usize) -> Vec<Part<'a>> {
+        self.of(groups, each, |_| 0..channels)
+    }
+
+    /// A part for each [`LANES`] channels of each photograph.
+    pub(crate) fn strips(self, count: usize, channels: usize, plane: usize) -> Vec<Part<'a>> {
+        let blocks = channels / LANES;
+        let strips: Vec<Range<usize>> = (0..count * blocks).map(|at| at..at + 1).collect();
+        self.of(&strips, LANES * plane, |at| {
+            let first = at % blocks * LANES;
+            first..first + LANES
+        })
+    }
+
+    fn of(self, groups: &[Range<usize>], each: usize, channels: impl Fn(usize) -> Range<usize>) -> Vec<Part<'a>> {
         let (to, onto) = match self {
             Self::Nowhere => (None, Onto::Nothing),
             Self::Plain(to, onto) => (Some(to), onto),
@@ -99,8 +115,11 @@ impl<'a> Sink<'a> {
             None => groups.iter().map(|_| None).collect(),
             Some(to) => split(to, groups, each).into_iter().map(Some).collect(),
         };
-        let part = |to| Part { to, onto, sums: vec![[0.0; 2]; channels] };
-        parts.into_iter().map(part).collect()
+        let part = |(at, to)| {
+            let channels = channels(at);
+            Part { to, onto, first: channels.start, sums: vec![[0.0; 2]; channels.len()] }
+        };
+        parts.into_iter().enumerate().map(part).collect()
     }
 }
 

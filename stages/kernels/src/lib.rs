@@ -8,10 +8,12 @@ mod chain;
 mod dense;
 mod depthwise;
 mod flow;
+mod lanes;
 mod lines;
 mod maximum;
 mod memory;
 mod norm;
+mod points;
 mod pointwise;
 pub mod pool;
 mod product;
@@ -20,6 +22,7 @@ mod shape;
 mod tests;
 mod tokens;
 mod transformer;
+mod winograd;
 
 pub use chain::{Chain, Gradients, Input, Shortcut, Trace, Unit, Weights};
 pub use maximum::MaxPool;
@@ -37,15 +40,18 @@ pub const CODE: Code = code!(
     "dense.rs",
     "depthwise.rs",
     "flow.rs",
+    "lanes.rs",
     "lib.rs",
     "lines.rs",
     "maximum.rs",
     "memory.rs",
     "norm.rs",
+    "points.rs",
     "pointwise.rs",
     "pool.rs",
     "product.rs",
     "shape.rs",
     "tokens.rs",
     "transformer.rs",
+    "winograd.rs",
 );

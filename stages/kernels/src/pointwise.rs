@@ -1,9 +1,10 @@
-//! 1x1 convolutions: matrix products of tiles that stay in the cache between reading, product and writing.
+//! 1x1 convolutions: matrix products of tiles that stay in the cache between reading, product and writing. Those of stride 2 are
+//! the same of every second place of every second row.
 
 use crate::flow::{Found, Gradient, Part, Sink, Source, Want, gather, groups, scratch, split};
 use crate::lines;
 use crate::norm::Moments;
-use crate::pool;
+use crate::pool::{self, Buffer};
 use crate::product::{Onto, View, product};
 use crate::shape::Conv;
 use rayon::prelude::*;
@@ -21,8 +22,8 @@ struct Tile {
 /// Numbers of a tile, input and output together, that the cache of a core holds.
 const CACHED: usize = 96 * 1024;
 
-/// The tiles of a group of photographs; together, small planes make one.
-fn tiles(conv: &Conv, group: &Range<usize>, together: Together) -> Vec<Tile> {
+/// The tiles of a group of photographs; small planes make one together.
+fn tiles(conv: &Conv, group: &Range<usize>) -> Vec<Tile> {
     let plane = conv.in_plane();
     let most = (CACHED / (conv.channels + conv.out)).next_multiple_of(64).max(192);
     if plane > most {
@@ -34,19 +35,9 @@ fn tiles(conv: &Conv, group: &Range<usize>, together: Together) -> Vec<Tile> {
             .flat_map(|photo| (0..plane).step_by(columns).map(move |from| tile(photo, from)))
             .collect();
     }
-    let each = match together {
-        Together::Many => (most / plane).max(1),
-        Together::Alone => 1,
-    };
+    let each = (most / plane).max(1);
     let tile = |start: usize| Tile { photos: start..(start + each).min(group.end), from: 0, columns: plane };
     group.clone().step_by(each).map(tile).collect()
-}
-
-/// Whether a product may be of several photographs: then the bits of one depend on how many others there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Together {
-    Many,
-    Alone,
 }
 
 impl Tile {
@@ -73,20 +64,79 @@ impl Tile {
     }
 }
 
-pub(crate) fn forward(
-    conv: &Conv,
-    source: &Source,
-    weight: &[f32],
-    out: &mut [f32],
-    want: Want,
-    together: Together,
-) -> Vec<Vec<Moments>> {
+pub(crate) fn forward(conv: &Conv, source: &Source, weight: &[f32], out: &mut [f32], want: Want) -> Vec<Vec<Moments>> {
+    if conv.stride == 1 {
+        return whole_forward(conv, source, weight, out, want);
+    }
+    let sample = sample(conv, source.values);
+    let source = Source { values: &sample, ..*source };
+    whole_forward(&sampled(conv), &source, weight, out, want)
+}
+
+/// Gradients of weights, and of the input into `sink`.
+pub(crate) fn backward(conv: &Conv, source: &Source, gradient: &Gradient, weight: &[f32], sink: Sink) -> Found {
+    if conv.stride == 1 {
+        return whole_backward(conv, source, gradient, weight, sink);
+    }
+    let sample = sample(conv, source.values);
+    let source = Source { values: &sample, ..*source };
+    let mut da = scratch(if matches!(sink, Sink::Nowhere) { 0 } else { sample.len() });
+    let own = match sink {
+        Sink::Nowhere => Sink::Nowhere,
+        Sink::Plain(..) => Sink::Plain(&mut da, Onto::Nothing),
+        Sink::Passed(_) => Sink::Passed(&mut da),
+    };
+    let found = whole_backward(&sampled(conv), &source, gradient, weight, own);
+    match sink {
+        Sink::Nowhere => {}
+        Sink::Plain(to, onto) => spread(conv, to, onto, &da),
+        Sink::Passed(to) => spread(conv, to, Onto::Nothing, &da),
+    }
+    found
+}
+
+/// The convolution of the places that one of stride 2 looks at.
+fn sampled(conv: &Conv) -> Conv {
+    Conv { stride: 1, height: conv.out_height(), width: conv.out_width(), ..*conv }
+}
+
+/// Those places of all planes.
+fn sample(conv: &Conv, values: &[f32]) -> Buffer {
+    let planes = values.len() / conv.in_plane();
+    let mut sample = scratch(planes * conv.out_plane());
+    sample.par_chunks_mut(conv.out_plane()).zip(values.par_chunks(conv.in_plane())).for_each(|(to, from)| {
+        for (to, from) in to.chunks_exact_mut(conv.out_width()).zip(from.chunks_exact(conv.width).step_by(conv.stride))
+        {
+            for (to, from) in to.iter_mut().zip(from.iter().step_by(conv.stride)) {
+                *to = *from;
+            }
+        }
+    });
+    sample
+}
+
+/// The way back: no other place has a gradient.
+fn spread(conv: &Conv, to: &mut [f32], onto: Onto, sample: &[f32]) {
+    to.par_chunks_mut(conv.in_plane()).zip(sample.par_chunks(conv.out_plane())).for_each(|(to, from)| {
+        if onto == Onto::Nothing {
+            to.fill(0.0);
+        }
+        let rows = to.chunks_exact_mut(conv.width).step_by(conv.stride).zip(from.chunks_exact(conv.out_width()));
+        for (to, from) in rows {
+            for (to, from) in to.iter_mut().step_by(conv.stride).zip(from) {
+                *to += from;
+            }
+        }
+    });
+}
+
+fn whole_forward(conv: &Conv, source: &Source, weight: &[f32], out: &mut [f32], want: Want) -> Vec<Vec<Moments>> {
     let plane = conv.in_plane();
     let groups = groups(out.len() / conv.outputs(), plane);
     let parts = split(out, &groups, conv.outputs());
     let weight = View::new(weight, conv.out, conv.channels, conv.channels);
     let work = |(group, out): (&Range<usize>, &mut [f32])| {
-        let tiles = tiles(conv, group, together);
+        let tiles = tiles(conv, group);
         let widest = tiles.iter().map(Tile::width).max().unwrap_or(0);
         let mut input = scratch(widest * conv.channels);
         let mut output = scratch(widest * conv.out);
@@ -125,14 +175,13 @@ pub(crate) fn forward(
     groups.par_iter().zip(parts).map(work).collect()
 }
 
-/// Gradients of weights, and of the input into `sink`.
-pub(crate) fn backward(conv: &Conv, source: &Source, gradient: &Gradient, weight: &[f32], sink: Sink) -> Found {
+fn whole_backward(conv: &Conv, source: &Source, gradient: &Gradient, weight: &[f32], sink: Sink) -> Found {
     let plane = conv.in_plane();
     let groups = groups(gradient.y.len() / conv.outputs(), plane);
     let parts = sink.parts(&groups, conv.inputs(), conv.channels);
     let weight = View::new(weight, conv.out, conv.channels, conv.channels);
     let work = |(group, mut part): (&Range<usize>, Part)| {
-        let tiles = tiles(conv, group, Together::Many);
+        let tiles = tiles(conv, group);
         let widest = tiles.iter().map(Tile::width).max().unwrap_or(0);
         let mut input = scratch(widest * conv.channels);
         let mut output = scratch(widest * conv.out);

@@ -67,10 +67,6 @@ impl Conv {
     pub(crate) fn taps(&self) -> usize {
         self.kernel * self.kernel
     }
-
-    pub(crate) fn is_pointwise(&self) -> bool {
-        self.kernel == 1 && self.stride == 1 && self.reach == Reach::Dense
-    }
 }
 
 /// Where the padded planes of some photographs lie in one line of numbers, a plane after the other, so that output `p`

@@ -5,13 +5,12 @@ use crate::augment::Augment;
 use crate::turn::turn;
 use burn::tensor::{Device, Tensor, TensorData};
 use plantpipe_pixels::{RgbImage, decode, resize, to_chw};
-use plantpipe_stage::Result;
 use plantpipe_stage::format::{ImagesCard, Preprocessing, Sample, ShardReader, Split};
 use plantpipe_stage::random::keyed;
+use plantpipe_stage::{Pace, Result, ahead};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, sync_channel};
 
 /// Photographs that are held decoded at a time by those who see each once.
 pub(crate) const CHUNK: usize = 256;
@@ -108,7 +107,8 @@ impl Batches<'_> {
     pub(crate) fn turned<T>(&self, way: u32, work: impl FnMut(Batch) -> Result<T>) -> Result<Vec<T>> {
         let order: Vec<usize> = (0..self.images.len()).collect();
         let plain = |item: usize| resize(&self.images[item], self.size(), self.size());
-        self.each(&order, &|item| if way == 0 { plain(item) } else { turn(&plain(item), way) }, work)
+        let view = |item| if way == 0 { plain(item) } else { turn(&plain(item), way) };
+        self.each(&order, &view, work).map(|(done, _)| done)
     }
 
     /// Every photograph in so many views, in order, its views one after another; `view` gives a photograph's view by the
@@ -120,22 +120,24 @@ impl Batches<'_> {
         work: impl FnMut(Batch) -> Result<T>,
     ) -> Result<Vec<T>> {
         let order: Vec<usize> = (0..self.images.len() * views).collect();
-        self.each(&order, &|at| view(at / views, at % views), work)
+        self.each(&order, &|at| view(at / views, at % views), work).map(|(done, _)| done)
     }
 
     /// Every photograph once, in an order of the epoch's own, varied, but for the first so many batches: for training.
-    pub(crate) fn varied<T>(
+    /// Says how long it had to wait for them.
+    pub(crate) fn varied(
         &self,
         augment: &Augment,
         seed: u64,
         epoch: u64,
         first: usize,
-        work: impl FnMut(Batch) -> Result<T>,
-    ) -> Result<Vec<T>> {
+        work: impl FnMut(Batch) -> Result<()>,
+    ) -> Result<Pace> {
         let mut order: Vec<usize> = (0..self.images.len()).collect();
         order.shuffle(&mut keyed(seed, "shuffle", &[epoch]));
         let left = &order[self.photographs(first)..];
-        self.each(left, &|item| augment.apply(&self.images[item], seed, epoch, item as u64), work)
+        let view = |item| augment.apply(&self.images[item], seed, epoch, item as u64);
+        self.each(left, &view, work).map(|(_, pace)| pace)
     }
 
     /// Batches in an epoch.
@@ -157,21 +159,14 @@ impl Batches<'_> {
         &self,
         order: &[usize],
         view: &(dyn Fn(usize) -> RgbImage + Sync),
-        mut work: impl FnMut(Batch) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        std::thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(1);
-            scope.spawn(move || {
-                for (start, end) in chunks(order.len(), self.batch) {
-                    // The receiver is gone when `work` has failed: nothing is left to prepare.
-                    if sender.send(self.prepare(&order[start..end], view)).is_err() {
-                        return;
-                    }
-                }
-            });
-            let receiver: Receiver<Batch> = receiver;
-            receiver.into_iter().map(&mut work).collect()
-        })
+        work: impl FnMut(Batch) -> Result<T>,
+    ) -> Result<(Vec<T>, Pace)> {
+        let chunks = chunks(order.len(), self.batch);
+        let prepare = |at: usize| {
+            let (start, end) = chunks[at];
+            Ok(self.prepare(&order[start..end], view))
+        };
+        ahead(chunks.len(), prepare, work)
     }
 
     fn prepare(&self, items: &[usize], view: &(dyn Fn(usize) -> RgbImage + Sync)) -> Batch {

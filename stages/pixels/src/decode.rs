@@ -3,6 +3,7 @@
 //! Decoders fill what is missing of a broken file with grey or black and say nothing. Here a file that does not hold
 //! all of its pixels is an error.
 
+use crate::jpeg::{self, Reduced, Scale};
 use crate::{scan, segments};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
@@ -26,6 +27,21 @@ pub fn decode(bytes: &[u8], path_for_errors: &Path) -> Result<RgbImage> {
         _ => decode_webp(bytes),
     };
     decoded.map_err(|why| damaged(format, path_for_errors, &why))
+}
+
+/// Decodes a JPEG smaller than it is, as [`jpeg::reduced`]; as strictly as [`decode`]. `None` for other formats, too.
+///
+/// # Errors
+/// A JPEG that is truncated or damaged; `path_for_errors` is named.
+pub(crate) fn decode_reduced(
+    bytes: &[u8],
+    choose: impl Fn(usize, usize) -> Option<Scale>,
+    path_for_errors: &Path,
+) -> Result<Option<Reduced>> {
+    if !matches!(image::guess_format(bytes), Ok(ImageFormat::Jpeg)) {
+        return Ok(None);
+    }
+    jpeg::reduced(bytes, choose).map_err(|why| damaged(ImageFormat::Jpeg, path_for_errors, &why))
 }
 
 /// The size (width, height) of the upright photograph, by its header alone: damage further on is not looked for.

@@ -3,7 +3,7 @@
 
 use crate::decode::is_upright_jpeg;
 use crate::segments::without_metadata;
-use crate::{crop_resize, decode, encode_jpeg, resize};
+use crate::{crop_resize, decode, encode_jpeg, reduced};
 use image::RgbImage;
 use plantpipe_stage::format::{Fit, ImagesCard};
 use plantpipe_stage::{Error, Result};
@@ -12,12 +12,16 @@ use std::path::Path;
 /// The photograph as a JPEG of `card.size` pixels square, fitted as `card.fit` says and encoded at `card.quality`.
 ///
 /// The coded data of an upright colour JPEG that already has this size pass through untouched; grey and CMYK ones and
-/// other formats are encoded as RGB. No metadata are carried over, be it EXIF (place and time), XMP, comments or colour
-/// profiles: pixels count as sRGB. A JPEG of this size without metadata passes through byte for byte.
+/// other formats are encoded as RGB. A baseline JPEG that is much larger is decoded smaller than it is ([`reduced`]). No
+/// metadata are carried over, be it EXIF (place and time), XMP, comments or colour profiles: pixels count as sRGB. A JPEG of
+/// this size without metadata passes through byte for byte.
 ///
 /// # Errors
 /// Bytes that are no photograph, or a damaged one; `path_for_errors` is named.
 pub fn prepare(mut bytes: Vec<u8>, card: &ImagesCard, path_for_errors: &Path) -> Result<Vec<u8>> {
+    if let Some(square) = reduced::square(&bytes, card.size, card.fit, path_for_errors)? {
+        return encode_jpeg(&square, card.quality);
+    }
     // Decoded even when it passes through: a damaged photograph is refused here, by its own path.
     let image = decode(&bytes, path_for_errors)?;
     bytes = if image.dimensions() == (card.size, card.size) && is_upright_jpeg(&bytes) {
@@ -34,25 +38,46 @@ pub fn prepare(mut bytes: Vec<u8>, card: &ImagesCard, path_for_errors: &Path) ->
 /// When a side is 0.
 #[must_use]
 pub fn square(image: &RgbImage, size: u32, fit: Fit) -> RgbImage {
-    let (width, height) = image.dimensions();
-    match fit {
-        Fit::Squash => resize(image, size, size),
-        Fit::Crop => {
-            let side = width.min(height);
-            // Whole pixels, so that a photograph already `size` high or wide is cut and not blurred.
-            let (x, y) = ((width - side) / 2, (height - side) / 2);
-            crop_resize(image, x as f32, y as f32, side as f32, side as f32, size, size)
-        }
-        Fit::Pad => {
-            let long = u64::from(width.max(height));
-            let scaled = |side: u32| (((u64::from(side) * u64::from(size) + long / 2) / long) as u32).max(1);
-            let inner = resize(image, scaled(width), scaled(height));
-            let (x, y) = ((size - inner.width()) / 2, (size - inner.height()) / 2);
-            let mut padded = RgbImage::new(size, size);
-            image::imageops::replace(&mut padded, &inner, i64::from(x), i64::from(y));
-            padded
+    let Fitted { inside: [x, y, w, h], made } = Fitted::new(image.width(), image.height(), size, fit);
+    padded(crop_resize(image, x as f32, y as f32, w as f32, h as f32, made.0, made.1), size)
+}
+
+/// What becomes of a photograph of some size in a square of another.
+pub(crate) struct Fitted {
+    /// The part of it that is seen: left, top, width and height.
+    pub inside: [u32; 4],
+    /// The width and height that this part gets.
+    pub made: (u32, u32),
+}
+
+impl Fitted {
+    pub(crate) fn new(width: u32, height: u32, size: u32, fit: Fit) -> Self {
+        let whole = [0, 0, width, height];
+        match fit {
+            Fit::Squash => Self { inside: whole, made: (size, size) },
+            Fit::Crop => {
+                let side = width.min(height);
+                // Whole pixels, so that a photograph already `size` high or wide is cut and not blurred.
+                Self { inside: [(width - side) / 2, (height - side) / 2, side, side], made: (size, size) }
+            }
+            Fit::Pad => {
+                let long = u64::from(width.max(height));
+                let scaled = |side: u32| (((u64::from(side) * u64::from(size) + long / 2) / long) as u32).max(1);
+                Self { inside: whole, made: (scaled(width), scaled(height)) }
+            }
         }
     }
+}
+
+/// In the middle of a square of `size` pixels, between black bars.
+pub(crate) fn padded(image: RgbImage, size: u32) -> RgbImage {
+    if image.dimensions() == (size, size) {
+        return image;
+    }
+    let (x, y) = ((size - image.width()) / 2, (size - image.height()) / 2);
+    let mut square = RgbImage::new(size, size);
+    image::imageops::replace(&mut square, &image, i64::from(x), i64::from(y));
+    square
 }
 
 #[cfg(test)]

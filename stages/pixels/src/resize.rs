@@ -29,13 +29,28 @@ pub fn crop_resize(image: &RgbImage, x: f32, y: f32, w: f32, h: f32, width: u32,
     let (top, down) = clamp(y, h, image.height());
     let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3)
         .expect("an RgbImage holds width x height x 3 bytes");
-    let mut target = Image::new(width, height, PixelType::U8x3);
+    let pixels = sample(&source, [left, top, across, down], width, height);
+    RgbImage::from_raw(width, height, pixels).expect("the target holds width x height x 3 bytes")
+}
+
+/// One channel's box, likewise: left, top, width and height. It lies inside.
+pub(crate) fn crop_resize_channel(
+    (pixels, width, height): (&[u8], u32, u32),
+    inside: [f64; 4],
+    (across, down): (u32, u32),
+) -> Vec<u8> {
+    let source = ImageRef::new(width, height, pixels, PixelType::U8).expect("a byte a pixel");
+    sample(&source, inside, across, down)
+}
+
+fn sample(source: &ImageRef, [left, top, across, down]: [f64; 4], width: u32, height: u32) -> Vec<u8> {
+    let mut target = Image::new(width, height, source.pixel_type());
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
         .crop(left, top, across, down)
         .use_alpha(false);
-    Resizer::new().resize(&source, &mut target, &options).expect("the box lies inside the photograph");
-    RgbImage::from_raw(width, height, target.into_vec()).expect("the target holds width x height x 3 bytes")
+    Resizer::new().resize(source, &mut target, &options).expect("the box lies inside the photograph");
+    target.into_vec()
 }
 
 /// A side of the box, cut to a photograph's side of `limit` pixels: where it begins and how long it is.

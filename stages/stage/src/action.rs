@@ -7,9 +7,10 @@ use crate::format::Lineage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Version of the action, event and report formats.
-pub const ACTION_SCHEMA: u32 = 2;
+pub const ACTION_SCHEMA: u32 = 3;
 
 /// All that a stage run needs, self-contained, so that another machine could run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,6 +163,8 @@ pub struct Report {
     /// What it opened that is counted; sorted.
     pub openings: Vec<Opening>,
     pub checkpoint: Afterwards,
+    /// What the tries took that it has gone on from.
+    pub before: Duration,
     /// The most memory that the process held, bytes, where the system tells it.
     pub peak_memory: Option<u64>,
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Version of `checkpoint.json`; another version's checkpoint is none.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 const LOCK: &str = "lock";
 const CARD: &str = "checkpoint.json";
 /// How long a process that is being ended may take to die.
@@ -58,6 +58,8 @@ pub struct Saved {
     pub progress: String,
     /// What its kind needs to know before it opens the state.
     pub about: Value,
+    /// How long it took to come so far, whatever it had gone on from included.
+    pub spent: Duration,
     digest: String,
     path: PathBuf,
 }
@@ -76,6 +78,7 @@ struct Card {
     schema: u32,
     progress: String,
     about: Value,
+    milliseconds: u64,
     state: String,
     bytes: u64,
 }
@@ -133,11 +136,17 @@ impl Checkpoint {
     }
 
     /// Replaces the state by what `write` writes to the path that it is given: at any instant the folder holds the one
-    /// before or the new one. `about` must hold no floats: their digits may not survive.
+    /// before or the new one. `spent` is [`crate::Context::spent`]; `about` must hold no floats: their digits may not survive.
     ///
     /// # Errors
     /// When it cannot be written; the one before stays.
-    pub fn save(&self, progress: &str, about: Value, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    pub fn save(
+        &self,
+        progress: &str,
+        about: Value,
+        spent: Duration,
+        write: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<()> {
         let folder = &self.place.folder;
         let fresh = folder.join("new.state");
         write(&fresh)?;
@@ -145,7 +154,9 @@ impl Checkpoint {
         let (digest, bytes) = digest(&fresh).io("read", &fresh)?;
         let state = folder.join(format!("{digest}.state"));
         fs::rename(&fresh, &state).io("write", &state)?;
-        let card = Card { schema: SCHEMA, progress: progress.to_owned(), about, state: digest.clone(), bytes };
+        let milliseconds = spent.as_millis() as u64;
+        let (progress, state) = (progress.to_owned(), digest.clone());
+        let card = Card { schema: SCHEMA, progress, about, milliseconds, state, bytes };
         let sealed = Sealed { seal: seal(&card), card };
         replace(&folder.join(CARD), &serde_json::to_vec(&sealed).expect("a card becomes JSON"))?;
         self.clear(Some(&digest))
@@ -194,7 +205,8 @@ pub fn look(folder: &Path) -> Found {
     if seal(&card) != sealed || card.schema != SCHEMA || !is_whole {
         return Found::Damaged;
     }
-    Found::Saved(Saved { progress: card.progress, about: card.about, digest: card.state, path })
+    let spent = Duration::from_millis(card.milliseconds);
+    Found::Saved(Saved { progress: card.progress, about: card.about, spent, digest: card.state, path })
 }
 
 fn seal(card: &Card) -> String {
@@ -240,7 +252,9 @@ mod tests {
 
     fn save(checkpoint: &Checkpoint, number: u64) {
         let write = |path: &Path| fs::write(path, number.to_string()).io("write", path);
-        checkpoint.save(&format!("{number} of 9"), json!({ "number": number }), write).expect("saves");
+        checkpoint
+            .save(&format!("{number} of 9"), json!({ "number": number }), Duration::from_secs(number), write)
+            .expect("saves");
     }
 
     #[track_caller]
@@ -261,6 +275,7 @@ mod tests {
         save(&checkpoint, 4);
         let newest = saved(checkpoint.own());
         assert_eq!((newest.progress.as_str(), &newest.about), ("4 of 9", &json!({ "number": 4 })));
+        assert_eq!(newest.spent, Duration::from_secs(4));
         assert_eq!(fs::read(newest.open().expect("as written")).expect("reads"), b"4");
         // The lock, the card and one state.
         assert_eq!(names(&folder.path().join("own")), 3);
@@ -296,7 +311,7 @@ mod tests {
             fs::write(path, "half").io("write", path)?;
             Err(Error::new("no room"))
         };
-        checkpoint.save("4 of 9", json!({}), halfway).expect_err("no room");
+        checkpoint.save("4 of 9", json!({}), Duration::ZERO, halfway).expect_err("no room");
         // And as another tool leaves what it was killed at.
         fs::write(folder.path().join("own/.tmp123"), "half").expect("writes");
         assert_eq!(saved(checkpoint.own()).progress, "3 of 9");

@@ -1,5 +1,6 @@
 //! What a stage's `run` is handed: [`Context`], its params, inputs, outputs and voice.
 
+use crate::checkpoint::Saved;
 use crate::format::Lineage;
 use crate::{
     Action, Afterwards, Artifact, Checkpoint, Error, Event, IoContext, Item, KnownFile, Opening, Previous,
@@ -12,6 +13,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 /// One run of one stage, seen from inside.
 pub struct Context<'a> {
@@ -23,6 +25,9 @@ pub struct Context<'a> {
     stopping: Box<dyn Fn() -> bool + Send + Sync + 'a>,
     stopped: AtomicBool,
     keeps: AtomicBool,
+    started: Instant,
+    /// What the state that it goes on from had taken.
+    before: OnceLock<Duration>,
     folders: OnceLock<Option<Folders>>,
 }
 
@@ -46,6 +51,8 @@ impl<'a> Context<'a> {
             stopping: Box::new(|| false),
             stopped: AtomicBool::new(false),
             keeps: AtomicBool::new(false),
+            started: Instant::now(),
+            before: OnceLock::new(),
             folders: OnceLock::new(),
         }
     }
@@ -220,6 +227,23 @@ impl<'a> Context<'a> {
     /// When its folder cannot be made, or is held by another process.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>> {
         self.action.checkpoint.as_ref().map(Checkpoint::open).transpose()
+    }
+
+    /// Says that the run goes on from a state: the time that this took counts too.
+    pub fn goes_on_from(&self, saved: &Saved) {
+        let _ = self.before.set(saved.spent);
+    }
+
+    /// What the state took that it goes on from.
+    #[must_use]
+    pub fn before(&self) -> Duration {
+        self.before.get().copied().unwrap_or_default()
+    }
+
+    /// How long it took to come so far, whatever it goes on from included.
+    #[must_use]
+    pub fn spent(&self) -> Duration {
+        self.before() + self.started.elapsed()
     }
 
     /// Whether the run is asked to stop: save a checkpoint, and return [`Context::stopped`].

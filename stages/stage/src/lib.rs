@@ -5,6 +5,7 @@
 //! depends on it and on no stage crate but through its registry.
 
 mod action;
+mod ahead;
 pub mod checkpoint;
 mod context;
 mod error;
@@ -17,6 +18,7 @@ pub use action::{
     ACTION_SCHEMA, Action, Afterwards, Artifact, Event, Item, KnownFile, Opening, Outcome, Previous, PreviousItem,
     Report, Unreported,
 };
+pub use ahead::{Pace, ahead};
 pub use checkpoint::Checkpoint;
 pub use context::Context;
 pub use error::{Error, IoContext, Result};

@@ -2,7 +2,9 @@
 
 use super::world::{Ran, World, photograph};
 use crate::{ENCODE, PACK, RESIZE};
-use plantpipe_stage::format::{ShardReader, Split, shard_of};
+use plantpipe_stage::format::{Sample, ShardReader, Split, shard_of};
+use std::collections::BTreeSet;
+use std::process::Command;
 
 const PACKED: &[(&str, &str)] = &[("images", "out/images"), ("labels", "out/labels")];
 
@@ -92,4 +94,35 @@ fn a_row_without_its_photograph_is_refused_with_the_path() {
     let refused = world.refused(&PACK, PACKED);
     assert_eq!(refused.message, "the labels name the photograph `c`, but there is no out/images/c.jpg");
     assert!(refused.hint.contains("the same data set"), "{}", refused.hint);
+}
+
+/// What Python's `webdataset` finds in shards: a line a sample.
+const READER: &str = r#"
+import json, sys, webdataset
+for sample in webdataset.WebDataset(sys.argv[1:], shardshuffle=False):
+    about = json.loads(sample["json"])
+    print(sample["__key__"], about["split"], "".join(map(str, about["targets"])), sample["jpg"].hex())
+"#;
+
+#[test]
+fn pythons_webdataset_reads_what_was_packed() {
+    let Some(python) = std::env::var_os("WEBDATASET_PYTHON") else {
+        return eprintln!("skipped: WEBDATASET_PYTHON names no Python with webdataset");
+    };
+    let world = prepared();
+    world.run(&PACK, "out", PACKED, &[("shards", 2)]).expect("packs");
+    let reader = ShardReader::open(&world.path("out/shards")).expect("opens");
+    let shards: BTreeSet<&str> = reader.index.samples.iter().map(|sample| sample.shard.as_str()).collect();
+    let shards = shards.iter().map(|shard| world.path("out/shards").join(shard));
+    let output = Command::new(python).args(["-c", READER]).args(shards).output().expect("starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let sample = |sample: &Sample| {
+        let jpeg = reader.read(sample).expect("reads");
+        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let targets: String = sample.targets.iter().map(u8::to_string).collect();
+        format!("{} {} {targets} {}", sample.id, sample.split, hex(&jpeg))
+    };
+    let expected: BTreeSet<String> = reader.index.samples.iter().map(sample).collect();
+    let found = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(found.lines().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
 }

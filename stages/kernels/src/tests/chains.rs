@@ -207,6 +207,21 @@ fn a_dense_convolution_of_any_kernel_and_stride() {
 }
 
 #[test]
+fn a_convolution_in_tiles_of_any_size() {
+    for (channels, out, size, act) in [
+        (16, 16, [4, 4], Act::Relu),
+        (32, 16, [9, 7], Act::None),
+        (16, 48, [5, 14], Act::Relu),
+        (32, 32, [1, 1], Act::Relu),
+        (16, 16, [2, 3], Act::Relu6),
+        // Of so many numbers some are at the edge of a bound.
+        (16, 16, [22, 19], Act::None),
+    ] {
+        as_the_plain_composition(alone(dense(channels, out, 3, 1, size), act), 3);
+    }
+}
+
+#[test]
 fn a_depthwise_convolution_of_any_kernel_and_stride() {
     for (kernel, stride, channels, size) in [
         (3, 1, 5, [7, 5]),

@@ -64,8 +64,7 @@ impl Look<'_> {
         shown: &[Vec<usize>],
         mut done: impl FnMut(usize),
     ) -> Result<Vec<Vec<Sight>>> {
-        let mut eyes =
-            Eyes { way: self.way, plain: self.model.network.valid(), frozen: self.model.network.clone().no_grad() };
+        let mut eyes = Eyes::new(self.way, &self.model.network);
         let mut ready = 0;
         let maps = batches.plain(|batch| {
             ready += batch.items.len();
@@ -85,15 +84,20 @@ impl Look<'_> {
 }
 
 /// A network twice over: as it answers, and to be differentiated (but for its weights).
-pub(super) struct Eyes {
+pub(crate) struct Eyes {
     pub(super) way: Way,
     pub(super) plain: Network,
     pub(super) frozen: Network,
 }
 
 impl Eyes {
+    /// Of a network on an autodiff device.
+    pub(crate) fn new(way: Way, network: &Network) -> Self {
+        Self { way, plain: network.valid(), frozen: network.clone().no_grad() }
+    }
+
     /// The map of each (photograph, label), at the method's own grid; `x` is `[n, 3, h, w]` on a plain device.
-    pub(super) fn maps(&mut self, x: Tensor<4>, pairs: &[(usize, usize)]) -> Vec<Map> {
+    pub(crate) fn maps(&mut self, x: Tensor<4>, pairs: &[(usize, usize)]) -> Vec<Map> {
         let shared = |maps: Vec<Map>| pairs.iter().map(|(row, _)| maps[*row].clone()).collect();
         match self.way.method.matter() {
             Matter::Weighed(weighing) => {

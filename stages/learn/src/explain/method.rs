@@ -139,6 +139,12 @@ impl Way {
         Self { method: Method::usual(arch), fusion: Fusion::Mean, discard: 0.0 }
     }
 
+    /// Grad-CAM, of any network.
+    #[cfg(test)]
+    pub(crate) fn grad_cam() -> Self {
+        Self { method: Method::GradCam, fusion: Fusion::Mean, discard: 0.0 }
+    }
+
     /// # Errors
     /// As [`Method::of`]; or a setting that the method has no use for.
     pub(super) fn of(name: &str, fusion: Fusion, discard: f64, arch: Arch) -> Result<Self> {

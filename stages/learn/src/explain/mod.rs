@@ -15,6 +15,8 @@ mod rollout;
 mod tests;
 
 pub(crate) use choice::labels;
+#[cfg(test)]
+pub(crate) use look::Eyes;
 pub(crate) use look::{Look, Sight};
 pub(crate) use method::Way;
 pub(crate) use panel::{View, panel};

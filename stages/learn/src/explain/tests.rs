@@ -204,7 +204,7 @@ fn a_networks_maps_are_those_of_the_peers_from_its_photographs_on() {
     let images: Tensor<4> = fixture.tensor("images");
     let by = |method| {
         let way = Way { method, fusion: Fusion::Mean, discard: 0.6 };
-        let mut eyes = Eyes { way, plain: network.valid(), frozen: network.clone().no_grad() };
+        let mut eyes = Eyes::new(way, &network);
         eyes.maps(images.clone(), &OfAttention::PAIRS)
     };
     for (name, method) in CAMS {

@@ -1,6 +1,7 @@
 //! The tests of the kinds in small worlds, and the checks that hold for every kind of the crate.
 
 mod ask;
+mod beside;
 mod checkpoint;
 mod explain;
 mod features;

@@ -34,8 +34,10 @@ fn a_model_says_what_it_is_and_answers_for_every_photograph() {
         "{notes:?}"
     );
     let card = ModelCard::read(&world.path("out/model")).expect("a card");
-    assert_eq!(notes.len(), 5);
-    assert!(notes[4].starts_with(&format!("epoch {} of 3 is kept: val exact match ", card.epoch)), "{notes:?}");
+    assert_eq!(notes.len(), 6);
+    let waited = notes[4].strip_prefix("its steps spent ").and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+    assert!(waited.is_some_and(|waited| (0.0..=100.0).contains(&waited)), "{notes:?}");
+    assert!(notes[5].starts_with(&format!("epoch {} of 3 is kept: val exact match ", card.epoch)), "{notes:?}");
     assert_eq!((card.arch.as_str(), card.preprocessing.size, card.seed), ("resnet18", 32, 42));
     // 11,176,512 without a head, as torchvision counts, and 3 x 512 + 3.
     assert_eq!(card.parameters, 11_178_051);

@@ -10,8 +10,8 @@ use crate::scores::beats;
 use crate::words::{counted, speed};
 use burn::tensor::Device;
 use plantpipe_stage::format::{Epoch, Preprocessing};
-use plantpipe_stage::{Context, Result};
-use std::time::Instant;
+use plantpipe_stage::{Context, Pace, Result};
+use std::time::{Duration, Instant};
 
 /// What stays the same over a training.
 pub(super) struct Training<'a> {
@@ -36,13 +36,17 @@ pub(super) struct Journey<'a> {
     pub(super) learner: Learner<'a>,
     pub(super) history: Vec<Epoch>,
     pub(super) best: Option<Best>,
+    /// Of the steps that this run has made.
+    pub(super) pace: Pace,
 }
 
 impl Training<'_> {
     /// The best epoch, and the history of all.
     pub(super) fn run(&self, network: Network) -> Result<(Best, Vec<Epoch>)> {
+        let start = Instant::now();
         let mut keeper = Keeper::open(self, &network)?;
-        let mut journey = Journey { learner: Learner::new(self, network), history: Vec::new(), best: None };
+        let mut journey =
+            Journey { learner: Learner::new(self, network), history: Vec::new(), best: None, pace: Pace::default() };
         keeper.go_on(&mut journey)?;
         while !self.is_over(&journey) {
             let speed = journey.epoch(&mut keeper)?;
@@ -51,6 +55,11 @@ impl Training<'_> {
             self.tell(&journey, &speed);
             keeper.after_epoch(&journey)?;
         }
+        if journey.pace.whole > Duration::ZERO {
+            let waited = 100.0 * journey.pace.share();
+            self.ctx.note(format!("its steps spent {waited:.1} % of their time waiting for photographs"));
+        }
+        keeper.tell(start.elapsed());
         let done = journey.history.len();
         if done < self.params.epochs as usize {
             let epochs = self.params.epochs;
@@ -101,7 +110,7 @@ impl Journey<'_> {
         let (number, first) = (self.learner.epoch, self.learner.batches);
         let start = Instant::now();
         self.learner.thaw();
-        batches.varied(&training.params.augment(number), training.ctx.seed(), number, first, |batch| {
+        let pace = batches.varied(&training.params.augment(number), training.ctx.seed(), number, first, |batch| {
             let taken = self.learner.take(batch)?;
             training.progress(number, batches.photographs(self.learner.batches));
             if taken == Taken::Step {
@@ -109,6 +118,7 @@ impl Journey<'_> {
             }
             Ok(())
         })?;
+        self.pace += pace;
         let speed = speed(training.train.len() - batches.photographs(first), start.elapsed());
         let train_loss = self.learner.loss / training.train.len() as f64;
         let mut kept = self.learner.kept();

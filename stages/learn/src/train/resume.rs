@@ -25,6 +25,9 @@ struct Kept {
     /// When a state was saved the last time, and what that took.
     last: Instant,
     took: Duration,
+    /// How many were saved in all, and what all of them took.
+    count: usize,
+    all: Duration,
 }
 
 impl<'a> Keeper<'a> {
@@ -35,6 +38,8 @@ impl<'a> Keeper<'a> {
             origin: origin(training, network),
             last: Instant::now(),
             took: Duration::ZERO,
+            count: 0,
+            all: Duration::ZERO,
         });
         Ok(Self { training, kept })
     }
@@ -96,6 +101,7 @@ impl<'a> Keeper<'a> {
 
     fn put(&self, saved: &Saved, (about, tensors): (About, Tensors), journey: &mut Journey) -> Result<()> {
         about.put(tensors, journey)?;
+        self.training.ctx.goes_on_from(saved);
         self.training.ctx.note(format!("goes on from a checkpoint after {}", saved.progress));
         Ok(())
     }
@@ -130,9 +136,21 @@ impl<'a> Keeper<'a> {
         let about = About::of(journey, &kept.origin, self.training.params.epochs);
         let progress = self.training.progress_of(&about);
         let about = serde_json::to_value(about).expect("what is said of a training becomes JSON");
-        kept.checkpoint.save(&progress, about, |path| write(journey, path))?;
+        kept.checkpoint.save(&progress, about, self.training.ctx.spent(), |path| write(journey, path))?;
         (kept.last, kept.took) = (Instant::now(), start.elapsed());
+        kept.count += 1;
+        kept.all += kept.took;
         Ok(())
+    }
+
+    /// What saving took, of a training that took so long.
+    pub(super) fn tell(&self, training: Duration) {
+        if let Some(Kept { count, all, .. }) = &self.kept
+            && *count > 0
+        {
+            let [all, training] = [all, &training].map(Duration::as_secs_f64);
+            self.training.ctx.note(format!("{} took {all:.2} s of {training:.2} s", counted(*count, "checkpoint")));
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) struct About {
 
 impl About {
     pub(super) fn of(journey: &Journey, origin: &str, epochs: u64) -> Self {
-        let Journey { learner, history, best } = journey;
+        let Journey { learner, history, best, .. } = journey;
         Self {
             origin: origin.to_owned(),
             epochs,

@@ -8,8 +8,10 @@ use crate::{Error, IoContext, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// `index.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -307,12 +309,14 @@ fn entry(tar: &mut Tar, sort: u8, name: &str, bytes: &[u8]) -> std::io::Result<(
 pub struct ShardReader {
     folder: PathBuf,
     pub index: ShardIndex,
+    /// The shards that were read of, held open.
+    files: Mutex<BTreeMap<String, Arc<File>>>,
 }
 
 impl ShardReader {
     /// Opens a folder of shards.
     pub fn open(folder: &Path) -> Result<Self> {
-        Ok(Self { folder: folder.to_owned(), index: ShardIndex::read(folder)? })
+        Ok(Self { folder: folder.to_owned(), index: ShardIndex::read(folder)?, files: Mutex::default() })
     }
 
     /// The JPEG bytes of a sample, checked against its digest.
@@ -321,14 +325,23 @@ impl ShardReader {
     /// A missing or short shard, or bytes that are not those packed.
     pub fn read(&self, sample: &Sample) -> Result<Vec<u8>> {
         let path = self.folder.join(&sample.shard);
-        let mut file = File::open(&path).io("open", &path)?;
         let mut bytes = vec![0; sample.length as usize];
-        file.seek(SeekFrom::Start(sample.offset)).io("read", &path)?;
-        file.read_exact(&mut bytes).io("read", &path)?;
+        self.file(&sample.shard, &path)?.read_exact_at(&mut bytes, sample.offset).io("read", &path)?;
         if blake3::hash(&bytes).to_hex().as_str() != sample.digest {
             return Err(Error::at(&path, format!("the bytes of `{}` are damaged", sample.id)));
         }
         Ok(bytes)
+    }
+
+    /// A shard, open.
+    fn file(&self, shard: &str, path: &Path) -> Result<Arc<File>> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = files.get(shard) {
+            return Ok(Arc::clone(file));
+        }
+        let file = Arc::new(File::open(path).io("open", path)?);
+        files.insert(shard.to_owned(), Arc::clone(&file));
+        Ok(file)
     }
 }
 
@@ -336,6 +349,7 @@ impl ShardReader {
 mod tests {
     use super::*;
     use crate::format::Fit;
+    use std::io::Read;
 
     fn ready() -> ImagesCard {
         ImagesCard { schema: 1, size: 256, fit: Fit::Squash, quality: 92 }

@@ -30,7 +30,7 @@ pub(in crate::models) fn layer(x: &Tensor<3>, parts: &Parts) -> Option<Tensor<3>
         && let Some(tensors) = all(parts, untracked, untracked)
     {
         let mut out = vec![0.0; input.layout().num_elements()];
-        layer.forward(numbers(&input), &weights(&tensors), &mut out);
+        layer.evaluate(numbers(&input), &weights(&tensors), &mut out);
         return Some(beside(x, out, x.dims()));
     }
     let mut parents = vec![tracked(x.clone())?];
