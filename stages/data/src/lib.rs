@@ -35,6 +35,7 @@ const DRAWING_CRATES: &[&str] = &[
     "image",
     "image-webp",
     "jpeg-encoder",
+    "memchr",
     "png",
     "zlib-rs",
     "zune-jpeg",
