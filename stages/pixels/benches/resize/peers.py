@@ -76,18 +76,21 @@ def one(task):
     return encode(PEERS[name](path))
 
 
+def keep(task):
+    name, path, pixels = task
+    stem = os.path.splitext(os.path.basename(path))[0]
+    with open(os.path.join(pixels, name, stem + ".rgb"), "wb") as file:
+        file.write(rgb(PEERS[name](path)))
+
+
 def main():
     folder, repeat, pixels = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     photographs = sorted(glob.glob(os.path.join(folder, "*.jpg")))
-    for name, resize in PEERS.items():
+    for name in PEERS:
         os.makedirs(os.path.join(pixels, name))
-        for path in photographs:
-            stem = os.path.splitext(os.path.basename(path))[0]
-            with open(os.path.join(pixels, name, stem + ".rgb"), "wb") as file:
-                file.write(rgb(resize(path)))
+    # Only the two processes decode: a libvips that was used before a fork hangs after it.
     with ProcessPoolExecutor(2) as pool:
-        for name in PEERS:
-            list(pool.map(one, [(name, path) for path in photographs]))
+        list(pool.map(keep, [(name, path, pixels) for name in PEERS for path in photographs]))
         print("\t".join(PEERS), flush=True)
         for line in sys.stdin:
             tasks = [(line.strip(), path) for path in photographs * repeat]
