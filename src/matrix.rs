@@ -1,8 +1,11 @@
 //! One declared stage -> its instances: [`expand`] multiplies a stage by its `matrix`, and gives a stage with
 //! `for_each` one instance for each of the stage it follows; pure.
 
+mod axis;
+
 use crate::document::{Entry, Node, Table, Value};
 use crate::text::{Diagnostic, Span, Spanned};
+use axis::Axis;
 use plantpipe_stage::Kind;
 use std::collections::BTreeMap;
 
@@ -101,12 +104,21 @@ struct Combination {
     settings: Vec<Setting>,
 }
 
-/// A param or an input with its value.
+/// A param or an input with its value, or the name of a variant.
 #[derive(Clone)]
 struct Setting {
     entry: Entry,
-    is_input: bool,
+    place: Place,
     is_axis: bool,
+}
+
+/// Where a stage keeps what is set.
+#[derive(Clone, Copy)]
+enum Place {
+    Param,
+    Input,
+    /// In its name alone: what a variant sets stands beside it.
+    Name,
 }
 
 impl Combination {
@@ -133,10 +145,6 @@ fn word(value: &Value) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || "._-+".contains(c) { c } else { '_' }).collect()
 }
 
-fn is_scalar(value: &Value) -> bool {
-    matches!(value, Value::String(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_))
-}
-
 /// Equal as values: 1 and 1.0 are one.
 fn same(a: &Value, b: &Value) -> bool {
     let number = |value: &Value| match value {
@@ -153,11 +161,11 @@ fn same(a: &Value, b: &Value) -> bool {
 
 fn setting(entry: Entry, kind: Option<&'static Kind>, is_axis: bool) -> Setting {
     let is_input = kind.is_some_and(|kind| kind.inputs.iter().any(|input| input.name == entry.key));
-    Setting { entry, is_input, is_axis }
+    Setting { entry, place: if is_input { Place::Input } else { Place::Param }, is_axis }
 }
 
 fn combinations(matrix: Entry, stage: &Spanned<String>, kind: Option<&'static Kind>) -> Result<Vec<Combination>> {
-    let Value::Table(mut axes) = matrix.node.value else {
+    let Value::Table(mut declared) = matrix.node.value else {
         let label = format!("{} here", matrix.node.value.noun());
         return Err(Diagnostic::new(
             &matrix.node.span,
@@ -165,29 +173,22 @@ fn combinations(matrix: Entry, stage: &Spanned<String>, kind: Option<&'static Ki
             label,
         ));
     };
-    let include = rows(axes.take("include"), "include")?;
-    let exclude = rows(axes.take("exclude"), "exclude")?;
-    if axes.entries.is_empty() {
+    let include = rows(declared.take("include"), "include")?;
+    let exclude = rows(declared.take("exclude"), "exclude")?;
+    if declared.entries.is_empty() {
         return Err(Diagnostic::new(&matrix.key_span, "this matrix has no axis", "add one: lr = [0.1, 0.01]"));
     }
+    let axes: Vec<Axis> =
+        declared.entries.iter().map(|axis| Axis::new(axis, &declared, kind)).collect::<Result<_>>()?;
     let mut all = vec![Combination { settings: Vec::new() }];
-    for axis in &axes.entries {
-        let values = values(axis)?;
-        all = all
-            .iter()
-            .flat_map(|before| {
-                values.iter().map(|node| {
-                    let entry = Entry { node: node.clone(), ..axis.clone() };
-                    let mut settings = before.settings.clone();
-                    settings.push(setting(entry, kind, true));
-                    Combination { settings }
-                })
-            })
-            .collect();
+    for axis in &axes {
+        let with = |before: &Combination, step: &[Setting]| Combination { settings: [&before.settings, step].concat() };
+        all = all.iter().flat_map(|before| axis.steps.iter().map(move |step| with(before, step))).collect();
     }
     for (row, span) in &exclude {
-        if let Some(stranger) = row.entries.iter().find(|entry| axes.get(&entry.key).is_none()) {
-            return Err(Diagnostic::unknown(&stranger.key_span, "axis of this matrix:", &stranger.key, axes.keys()));
+        if let Some(stranger) = row.entries.iter().find(|entry| declared.get(&entry.key).is_none()) {
+            let known = declared.keys();
+            return Err(Diagnostic::unknown(&stranger.key_span, "axis of this matrix:", &stranger.key, known));
         }
         let before = all.len();
         all.retain(|one| {
@@ -215,16 +216,16 @@ fn combinations(matrix: Entry, stage: &Spanned<String>, kind: Option<&'static Ki
 }
 
 /// An `include`: adds to the combinations that it agrees with on every axis it names, or is one more of its own.
-fn add(all: &mut Vec<Combination>, row: Table, span: &Span, axes: &Table, kind: Option<&'static Kind>) -> Result<()> {
+fn add(all: &mut Vec<Combination>, row: Table, span: &Span, axes: &[Axis], kind: Option<&'static Kind>) -> Result<()> {
     let (named, more): (Vec<Entry>, Vec<Entry>) =
-        row.entries.into_iter().partition(|entry| axes.get(&entry.key).is_some());
+        row.entries.into_iter().partition(|entry| axes.iter().any(|axis| axis.name == entry.key));
     if named.is_empty() {
-        let message =
-            format!("this `include` names no axis; the axes are {}", axes.keys().collect::<Vec<_>>().join(", "));
+        let names: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
+        let message = format!("this `include` names no axis; the axes are {}", names.join(", "));
         return Err(Diagnostic::new(span, message, "what all instances share stands in the stage itself"));
     }
-    if let Some(bad) = named.iter().find(|entry| !is_scalar(&entry.node.value)) {
-        return Err(not_scalar(&bad.node));
+    if let Some(bad) = named.iter().find(|entry| !axis::is_scalar(&entry.node.value)) {
+        return Err(axis::not_scalar(&bad.node));
     }
     let agrees =
         |one: &Combination| named.iter().all(|entry| one.get(&entry.key).is_some_and(|v| same(v, &entry.node.value)));
@@ -239,36 +240,17 @@ fn add(all: &mut Vec<Combination>, row: Table, span: &Span, axes: &Table, kind: 
         return Ok(());
     }
     let mut settings = Vec::new();
-    for axis in &axes.entries {
-        let Some(entry) = named.iter().find(|entry| entry.key == axis.key) else {
+    for axis in axes {
+        let Some(entry) = named.iter().find(|entry| entry.key == axis.name) else {
             let message =
-                format!("this `include` meets no combination, and to be one of its own it needs `{}`", axis.key);
+                format!("this `include` meets no combination, and to be one of its own it needs `{}`", axis.name);
             return Err(Diagnostic::new(span, message, "name every axis, or values that are there"));
         };
-        settings.push(setting(entry.clone(), kind, true));
+        settings.extend(axis.step(entry, kind)?);
     }
     settings.extend(more);
     all.push(Combination { settings });
     Ok(())
-}
-
-fn values(axis: &Entry) -> Result<&[Node]> {
-    let Value::Array(values) = &axis.node.value else {
-        let message = format!("the axis `{}` is an array of values", axis.key);
-        return Err(Diagnostic::new(&axis.node.span, message, axis.node.value.noun()));
-    };
-    if values.is_empty() {
-        return Err(Diagnostic::new(&axis.node.span, format!("the axis `{}` has no value", axis.key), "empty"));
-    }
-    match values.iter().find(|node| !is_scalar(&node.value)) {
-        Some(bad) => Err(not_scalar(bad)),
-        None => Ok(values),
-    }
-}
-
-fn not_scalar(node: &Node) -> Diagnostic {
-    let message = "a value of an axis is a string, a number or a boolean";
-    Diagnostic::new(&node.span, message, node.value.noun()).hint("what goes with a value is added by `include`")
 }
 
 /// The tables of `include` or `exclude`.
@@ -290,12 +272,14 @@ fn rows(entry: Option<Entry>, what: &str) -> Result<Vec<(Table, Span)>> {
 
 /// Puts a value where the stage keeps it.
 fn set(table: &mut Table, setting: Setting) -> Result<()> {
-    let over = if setting.is_input {
-        let span = setting.entry.key_span.clone();
-        let inputs = Value::Table(Table { entries: vec![setting.entry] });
-        Entry { key: "inputs".to_owned(), key_span: span.clone(), node: Node { value: inputs, span } }
-    } else {
-        setting.entry
+    let over = match setting.place {
+        Place::Name => return Ok(()),
+        Place::Param => setting.entry,
+        Place::Input => {
+            let span = setting.entry.key_span.clone();
+            let inputs = Value::Table(Table { entries: vec![setting.entry] });
+            Entry { key: "inputs".to_owned(), key_span: span.clone(), node: Node { value: inputs, span } }
+        }
     };
     table.merge(Table { entries: vec![over] })
 }

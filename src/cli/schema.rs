@@ -200,7 +200,12 @@ fn matrix(kind: &Kind) -> Value {
         "type": "object",
         "description": "An instance of this stage for each combination of these values",
         "properties": properties,
-        "additionalProperties": false,
+        "additionalProperties": {
+            "type": "object",
+            "description": "Variants: under each name a table of what it sets",
+            "minProperties": 1,
+            "additionalProperties": { "type": "object" },
+        },
     })
 }
 

@@ -82,6 +82,61 @@ fn include_adds_to_combinations_or_is_one_more_and_exclude_takes_out() {
     assert_eq!(world.read("cache/out/train@z-0.25/text/text.txt"), "wz");
 }
 
+/// Several params and an input under one name.
+const VARIANTS: &str = "[stages.train.matrix]\nrate = [0.5, 1]\n[stages.train.matrix.how]\nplain = {}\n\
+    both = { note = \"b\", from = \"more\" }\n";
+
+fn variants() -> World {
+    let world = several();
+    world.edit("matrix = { note = [\"a\", \"b\"], rate = [0.5, 1] }", VARIANTS);
+    world
+}
+
+#[test]
+fn a_table_of_variants_is_an_axis_whose_names_stand_for_what_they_set() {
+    let world = variants();
+    assert_eq!(world.run(&["train"]), ["train@0.5-plain", "train@0.5-both", "train@1-plain", "train@1-both"]);
+    assert_eq!(world.read("cache/out/train@1-plain/text/text.txt"), "w");
+    assert_eq!(world.read("cache/out/train@1-both/text/text.txt"), "mb");
+    // The name is no part of what is done.
+    world.edit("plain = {}", "bare = {}");
+    assert_eq!(world.run(&["train"]), [""; 0]);
+    world.edit(
+        "rate = [0.5, 1]",
+        "rate = [1]\nexclude = [{ how = \"bare\" }]\ninclude = [{ how = \"both\", rate = 0.25 }]",
+    );
+    assert_eq!(world.run(&["train"]), ["train@0.25-both"]);
+    assert_eq!(world.read("cache/out/train@0.25-both/text/text.txt"), "mb");
+}
+
+#[test]
+fn a_profile_adds_a_variant_and_takes_one_out() {
+    let world = variants();
+    let more = "\n[profiles.more.stages.train.matrix.how]\nplain = { remove = true }\nthird = { note = \"c\" }\n";
+    world.edit("[stages.score]", &format!("{more}[stages.score]"));
+    let started = world.run(&["train", "--profile", "more"]);
+    assert_eq!(started, ["train@0.5-both", "train@0.5-third", "train@1-both", "train@1-third"]);
+}
+
+#[test]
+fn what_is_wrong_with_variants_is_said_at_the_word() {
+    for (old, new, says) in [
+        ("both = {", "both = 1\nthird = {", "a variant is a table of what it sets"),
+        ("note = \"b\"", "rate = 2", "`rate` is an axis, and the variant `both` sets it, too"),
+        ("note = \"b\"", "not = \"b\"", "did you mean `note`?"),
+        ("matrix.how]", "matrix.note]", "the axis `note` is an array of values"),
+        ("plain = {}\nboth = { note = \"b\", from = \"more\" }", "", "the axis `how` has no variant"),
+        ("rate = [0.5, 1]", "rate = [1]\ninclude = [{ how = \"bot\", rate = 0.25 }]", "did you mean `both`?"),
+        ("rate = [0.5, 1]", "rate = [1]\nexclude = [{ how = \"bot\" }]", "excludes nothing"),
+    ] {
+        let world = variants();
+        world.edit(old, new);
+        let ended = world.go(&["status"]);
+        let said = ended.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(ended.code == 2 && said.contains(says), "{says}: {said}");
+    }
+}
+
 #[test]
 fn one_instance_can_be_named_everywhere() {
     let world = several();

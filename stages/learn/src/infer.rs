@@ -77,7 +77,14 @@ impl Trained {
     /// # Errors
     /// A card or weights that are missing or do not fit each other.
     pub(crate) fn open(folder: &Path, device: &Device) -> Result<Self> {
-        let card = ModelCard::read(folder)?;
+        Self::load(ModelCard::read(folder)?, folder, device)
+    }
+
+    /// Loads a model folder's weights under its card, or under one that differs from it in the size of the photographs.
+    ///
+    /// # Errors
+    /// Weights that are missing or do not fit the card, and a size that the network cannot take.
+    pub(crate) fn load(card: ModelCard, folder: &Path, device: &Device) -> Result<Self> {
         let arch = Arch::of(&card.arch)?;
         let config = Config { labels: card.labels.len(), eps: card.norm_eps, size: card.preprocessing.size as usize };
         let network = arch.init(config, card.seed, device)?;

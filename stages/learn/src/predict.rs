@@ -1,12 +1,13 @@
 //! The kind `predict`: [`PREDICT`] asks a trained model about every photograph of some splits, row by row.
 
+use crate::auto::Auto;
 use crate::batches::{Batches, CHUNK, Photos};
 use crate::infer::{Trained, sigmoid, turned_logits};
 use crate::turn::WAYS;
 use crate::words::{counted, speed};
 use crate::{CRATES, NETWORK, device};
 use burn::tensor::Device;
-use plantpipe_stage::format::{Prediction, Predictions, Sample, ShardReader, Split};
+use plantpipe_stage::format::{JsonFormat, ModelCard, Prediction, Predictions, Sample, ShardReader, Split};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Item, Kind, OutputSpec, ParamSpec, ParamType, Reads, Result,
@@ -56,6 +57,13 @@ pub const PREDICT: Kind = Kind {
             ty: ParamType::Choice(&["none", "flips", "dihedral"]),
             default: Some("\"none\""),
         },
+        ParamSpec {
+            name: "size",
+            doc: "side of the square input, pixels; auto: as in the training's last epoch. A network that learnt from random \
+                  crops has seen leaves larger than they are, and can answer better at a greater size",
+            ty: ParamType::Auto(&ParamType::Int { min: 32, max: 1024 }),
+            default: Some("\"auto\""),
+        },
     ],
     code: &[
         &NETWORK,
@@ -70,7 +78,7 @@ pub const PREDICT: Kind = Kind {
     run,
 };
 
-const PREDICTION: Code = code!("learn", "predict.rs");
+const PREDICTION: Code = code!("learn", "auto.rs", "predict.rs");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +86,7 @@ pub(crate) struct Params {
     splits: Vec<Split>,
     batch: usize,
     tta: Tta,
+    size: Auto<u32>,
 }
 
 /// In how many of the ways of [`crate::turn`] each photograph is looked at.
@@ -105,7 +114,10 @@ fn run(ctx: &Context) -> Result<()> {
     params.splits.sort_unstable();
     params.splits.dedup();
     let device = device::open(ctx.device())?;
-    let mut model = Trained::open(&ctx.input("model").path, &device)?;
+    let folder = &ctx.input("model").path;
+    let mut card = ModelCard::read(folder)?;
+    card.preprocessing.size = params.size.or(card.preprocessing.size);
+    let mut model = Trained::load(card, folder, &device)?;
     let shards = &ctx.input("shards").path;
     let reader = ShardReader::open(shards)?;
     model.check(ctx, &reader.index)?;

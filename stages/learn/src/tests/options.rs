@@ -292,3 +292,23 @@ fn test_time_augmentation_is_the_mean_probability_over_its_turns() {
         assert_eq!((0..told.len()).all(|at| told[at].to_bits() == views[0][at].to_bits()), ways == 1, "{tta}");
     }
 }
+
+#[test]
+fn photographs_are_answered_for_at_the_size_that_predict_asks_for() {
+    let world = World::new();
+    world.train("out", &json!({ "epochs": 1, "size": 32 })).expect("trains");
+    world.train("vit", &json!({ "arch": "vit_tiny_patch16_224", "epochs": 1, "size": 32 })).expect("trains");
+    let ask = |model: &str, size: serde_json::Value| {
+        let inputs = [("model", model), ("shards", "shards")];
+        world.run(&PREDICT, "asked", &inputs, json!({ "splits": ["test"], "size": size }))?;
+        Ok(Predictions::read(&world.path("asked/predictions")).expect("predictions").rows)
+    };
+    for model in ["out/model", "vit/model"] {
+        let [auto, same, other] = [json!("auto"), json!(32), json!(64)].map(|size| ask(model, size).expect("predicts"));
+        assert_eq!(auto, same, "{model}");
+        assert_ne!(auto, other, "{model}");
+        assert_eq!(auto.len(), other.len());
+    }
+    let wrong: plantpipe_stage::Error = ask("vit/model", json!(40)).expect_err("no multiple of the patch");
+    assert!(wrong.to_string().contains("40"), "{wrong}");
+}
