@@ -37,6 +37,7 @@ const DRAWING_CRATES: &[&str] = &[
     "jpeg-encoder",
     "memchr",
     "png",
+    "pulp",
     "zlib-rs",
     "zune-jpeg",
 ];

@@ -104,6 +104,17 @@ fn options() -> DecoderOptions {
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
+    let (image, orientation) = match jpeg::full(bytes)? {
+        Some(decoded) => decoded,
+        None => decode_other_jpeg(bytes)?,
+    };
+    let mut image = DynamicImage::ImageRgb8(image);
+    image.apply_orientation(orientation);
+    Ok(image.into_rgb8())
+}
+
+/// A JPEG that is left to a decoder which does not miss what is missing: its coded data are checked first.
+fn decode_other_jpeg(bytes: &[u8]) -> Result<(RgbImage, Orientation), String> {
     let image = segments::image(bytes)?;
     scan::check(image)?;
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(image), options());
@@ -111,9 +122,7 @@ fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     let (width, height) = decoder.dimensions().ok_or("no dimensions")?;
     let orientation = jpeg_orientation(&decoder);
     let image = RgbImage::from_raw(width as u32, height as u32, pixels).ok_or("fewer pixels than its header says")?;
-    let mut image = DynamicImage::ImageRgb8(image);
-    image.apply_orientation(orientation);
-    Ok(image.into_rgb8())
+    Ok((image, orientation))
 }
 
 /// A decoder's message in one line, without its trailing stop.

@@ -35,11 +35,14 @@ pub const CODE: Code = code!(
     "encode.rs",
     "huffman.rs",
     "jpeg/bits.rs",
+    "jpeg/blocks.rs",
     "jpeg/codes.rs",
+    "jpeg/colour.rs",
     "jpeg/header.rs",
     "jpeg/mod.rs",
     "jpeg/scan.rs",
     "jpeg/transform.rs",
+    "jpeg/vectors.rs",
     "pillow.rs",
     "prepare.rs",
     "reduced.rs",
@@ -57,7 +60,7 @@ pub const DRAWING: Code = code!("pixels", "palette.rs", "text.rs");
 
 /// The crates whose locked versions a photograph's pixels depend on.
 pub const CRATES: &[&str] =
-    &["fast_image_resize", "flate2", "image", "image-webp", "jpeg-encoder", "memchr", "png", "zlib-rs", "zune-jpeg"];
+    &["fast_image_resize", "flate2", "image", "image-webp", "jpeg-encoder", "memchr", "png", "pulp", "zlib-rs", "zune-jpeg"];
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! The entropy-coded data of a scan, piece by piece between restart markers: [`Pieces`], and [`Bits`], which reads one.
 
+#![expect(clippy::inline_always, reason = "the reader's state stays in registers")]
+
 use memchr::memchr;
 
 /// Zeros behind a piece, so that eight bytes can be read from any place in it.
@@ -68,7 +70,7 @@ pub(super) struct Bits<'a> {
 
 impl Bits<'_> {
     /// Holds 56 bits at least.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fill(&mut self) {
         let eight =
             self.data.get(self.at..).and_then(|rest| rest.first_chunk()).map_or(0, |eight| u64::from_be_bytes(*eight));
@@ -79,29 +81,20 @@ impl Bits<'_> {
     }
 
     /// The next `COUNT` bits, of those held.
-    #[inline]
+    #[inline(always)]
     pub(super) fn peek<const COUNT: u32>(&self) -> usize {
         (self.buffer >> (64 - COUNT)) as usize
     }
 
     /// Passes over bits, of those held.
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip(&mut self, count: u32) {
         self.buffer <<= count;
         self.held -= count;
     }
 
-    /// Takes up to 16 bits, of those held, as the number that so many stand for: negative ones begin with 0.
-    #[inline]
-    pub(super) fn number(&mut self, size: u32) -> i32 {
-        let number = (self.buffer >> 1 >> (63 - size)) as i32;
-        let negative = !(self.buffer as i64 >> 63) as i32;
-        self.skip(size);
-        number + (negative & (1 - (1 << size)))
-    }
-
     /// Whether no more was taken than there is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn suffices(&self) -> bool {
         self.taken() <= 8 * (self.data.len() - PADDING)
     }

@@ -1,8 +1,11 @@
 //! A Huffman table, made ready for three ways to read: [`Codes`] gives a difference, a coefficient, or passes over several
 //! coefficients at a look.
 
+#![expect(clippy::inline_always, reason = "the reader's state stays in registers")]
+
 use super::bits::Bits;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 /// Bits looked up at once for a code with its number, and for several.
 const LOOK: u32 = 10;
@@ -12,53 +15,73 @@ const LOOKS: usize = 4;
 
 /// A Huffman table.
 pub(super) struct Codes {
+    counts: [u8; 16],
     /// By length: the first code past those of this length, as 16 bits.
     limits: [u32; 17],
     /// By length: what to add to a code for its place in `values`.
     places: [i32; 17],
     values: Vec<u8>,
-    /// By the next [`LOOK`] bits; none where the code is longer.
+    /// By the next [`LOOK`] bits.
     short: Box<[Code; 1 << LOOK]>,
     /// By the next [`FAR`] bits.
     runs: OnceCell<Box<[Run; 1 << FAR]>>,
 }
 
-/// A code, in one word so that it stays in a register: bits of it and its number together, bits of the number, and zeros
-/// before it; of no bits where there is none.
-#[derive(Clone, Copy, Default)]
+/// A code, in one word so that it stays in a register: bits of it (5), bits of its number that are not among them (4), zeros
+/// before it (7), and above those the number, where it was read with the code.
+#[derive(Clone, Copy)]
 struct Code(u32);
 
 impl Code {
+    /// In a table: look further. Elsewhere: no code.
+    const NONE: Self = Self(0xF << 5);
+
+    /// Without its number.
     fn new(length: u32, value: u8) -> Self {
         let size = u32::from(value & 15);
         let zeros = if size == 0 && value < 0xF0 { END } else { usize::from(value >> 4) };
-        Self((zeros as u32) << 16 | size << 8 | (length + size))
+        Self((zeros as u32) << 9 | size << 5 | length)
     }
 
-    #[inline]
+    /// With its number, of the bits from the code on.
+    fn whole(self, bits: u32) -> Self {
+        let (length, size) = (self.length(), self.size());
+        let number = (bits << length) >> 1 >> (31 - size);
+        let negative = size > 0 && number >> (size - 1) == 0;
+        let number = if negative { number as i32 - (1 << size) + 1 } else { number as i32 };
+        Self((number as u32) << 16 | (self.0 & 0xFE00) | (length + size))
+    }
+
+    #[inline(always)]
     fn length(self) -> u32 {
-        self.0 & 0xFF
+        self.0 & 31
     }
 
-    #[inline]
+    /// Bits of the number that are not read yet.
+    #[inline(always)]
     fn size(self) -> u32 {
-        self.0 >> 8 & 0xFF
+        self.0 >> 5 & 15
     }
 
-    #[inline]
+    #[inline(always)]
     fn zeros(self) -> usize {
-        (self.0 >> 16) as usize
+        (self.0 >> 9 & 127) as usize
+    }
+
+    #[inline(always)]
+    fn number(self) -> i32 {
+        self.0 as i32 >> 16
     }
 }
 
 /// In place of zeros, the end of a block: past every block, so that no other test is needed.
-const END: usize = 128;
+pub(super) const END: usize = 127;
 
 /// A number other than 0, or a difference.
 #[derive(Clone, Copy)]
 pub(super) struct Coefficient {
     pub value: i32,
-    /// Zeros before it; more than a block has where it ends.
+    /// Zeros before it; [`END`] where the block ends.
     pub zeros: usize,
 }
 
@@ -66,9 +89,11 @@ pub(super) struct Coefficient {
 #[derive(Clone, Copy, Default)]
 struct Run {
     length: u8,
-    /// Coefficients passed; [`END`] more where the block ends behind them.
+    /// Coefficients passed; [`BEHIND`] more where the block ends behind them.
     passed: u8,
 }
+
+const BEHIND: u8 = 128;
 
 pub(super) const NO_CODE: &str = "bits that are no Huffman code";
 pub(super) const TOO_MANY: &str = "coefficients run past their block";
@@ -79,7 +104,7 @@ impl Codes {
     ///
     /// # Errors
     /// More codes than their lengths allow.
-    pub(super) fn new(counts: &[u8; 16], values: &[u8]) -> Result<Self, String> {
+    fn new(counts: &[u8; 16], values: &[u8]) -> Result<Self, String> {
         let (mut limits, mut places) = ([0; 17], [0; 17]);
         let (mut code, mut place) = (0_u32, 0);
         for length in 1..=16 {
@@ -91,66 +116,97 @@ impl Codes {
             limits[length] = code << (16 - length);
             code <<= 1;
         }
-        let short = Box::new([Code::default(); 1 << LOOK]);
-        let mut table = Self { limits, places, values: values.to_vec(), short, runs: OnceCell::new() };
-        for bits in 0..1 << LOOK {
-            let found = table.long((bits as u32) << (16 - LOOK));
-            if found.length() - found.size() <= LOOK {
-                table.short[bits] = found;
-            }
+        let short = Box::new([Code::NONE; 1 << LOOK]);
+        let mut table =
+            Self { counts: *counts, limits, places, values: values.to_vec(), short, runs: OnceCell::new() };
+        for place in 0..1 << LOOK {
+            let bits = (place as u32) << (32 - LOOK);
+            let found = table.search(bits).unwrap_or(Code::NONE);
+            table.short[place] = match found.length() {
+                0 => Code::NONE,
+                length if length + found.size() <= LOOK => found.whole(bits),
+                length if length <= LOOK => found,
+                _ => Code::NONE,
+            };
         }
         Ok(table)
+    }
+
+    /// The same, made once a thread for those that were asked for last: photographs of one data set share them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn shared(counts: &[u8; 16], values: &[u8]) -> Result<Rc<Self>, String> {
+        /// A photograph has up to four, and those of two makers may take turns.
+        const KEPT: usize = 8;
+        thread_local! {
+            static LAST: RefCell<Vec<Rc<Codes>>> = const { RefCell::new(Vec::new()) };
+        }
+        LAST.with_borrow_mut(|last| {
+            let found = last.iter().position(|codes| codes.counts == *counts && codes.values == values);
+            let codes = match found {
+                Some(place) => last.remove(place),
+                None => Rc::new(Self::new(counts, values)?),
+            };
+            last.truncate(KEPT - 1);
+            last.insert(0, Rc::clone(&codes));
+            Ok(codes)
+        })
     }
 
     /// That every value is a number of bits, as those of differences are.
     ///
     /// # Errors
     /// One that is not.
-    pub(super) fn of_differences(self) -> Result<Self, String> {
-        if self.values.iter().any(|value| *value > 15) { Err(IMPOSSIBLE.to_owned()) } else { Ok(self) }
+    pub(super) fn are_of_differences(&self) -> Result<(), String> {
+        if self.values.iter().any(|value| *value > 15) { Err(IMPOSSIBLE.to_owned()) } else { Ok(()) }
     }
 
-    /// The code that 16 bits begin with.
-    #[inline(never)]
-    fn long(&self, bits: u32) -> Code {
-        let Some(length) = (1..=16).find(|length| bits < self.limits[*length]) else { return Code::default() };
+    /// The code that 32 bits begin with, without its number.
+    fn search(&self, bits: u32) -> Option<Code> {
+        let bits = bits >> 16;
+        let length = (1..=16).find(|length| bits < self.limits[*length])?;
         let place = (bits >> (16 - length)) as i32 + self.places[length];
-        Code::new(length as u32, self.values[place as usize])
+        Some(Code::new(length as u32, self.values[place as usize]))
+    }
+
+    /// What a short look did not tell: the code with its number that 32 bits begin with.
+    #[inline(never)]
+    fn long(&self, found: Code, bits: u32) -> Code {
+        let found = if found.length() == 0 { self.search(bits) } else { Some(found) };
+        found.map_or(Code::NONE, |found| found.whole(bits))
     }
 
     /// The coefficient that is next, passed; of 56 bits held it takes 31 at most.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&self, bits: &mut Bits) -> Result<Coefficient, &'static str> {
         let mut code = self.short[bits.peek::<LOOK>()];
-        if code.length() == 0 {
-            code = self.long(bits.peek::<16>() as u32);
+        if code.size() > 0 {
+            code = self.long(code, bits.peek::<32>() as u32);
             if code.length() == 0 {
                 return Err(NO_CODE);
             }
         }
-        bits.skip(code.length() - code.size());
-        let value = bits.number(code.size());
-        Ok(Coefficient { value, zeros: code.zeros() })
+        bits.skip(code.length());
+        Ok(Coefficient { value: code.number(), zeros: code.zeros() })
     }
 
     /// Passes over what is left of a block from coefficient `k` on.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the reader's state stays in registers")]
     pub(super) fn pass(&self, bits: &mut Bits, mut k: usize) -> Result<(), &'static str> {
         let runs = self.runs.get_or_init(|| self.runs());
         'block: while k < 64 {
             bits.fill();
             for _ in 0..LOOKS {
                 let run = runs[bits.peek::<FAR>()];
-                let passed = usize::from(run.passed);
-                let to = k + passed % END;
+                let to = k + usize::from(run.passed % BEHIND);
                 if run.length == 0 || to > 63 {
                     bits.fill();
                     k += self.next(bits)?.zeros + 1;
                     continue 'block;
                 }
                 bits.skip(u32::from(run.length));
-                if passed >= END {
+                if run.passed >= BEHIND {
                     return Ok(());
                 }
                 k = to;
@@ -161,20 +217,15 @@ impl Codes {
 
     fn runs(&self) -> Box<[Run; 1 << FAR]> {
         let mut runs = Box::new([Run::default(); 1 << FAR]);
-        for (bits, run) in runs.iter_mut().enumerate() {
-            loop {
-                let rest = (bits << run.length) % (1 << FAR);
-                let mut next = self.short[rest >> (FAR - LOOK)];
-                if next.length() == 0 {
-                    next = self.long((rest << (16 - FAR)) as u32);
-                }
-                let length = u32::from(run.length) + next.length();
+        for (place, run) in runs.iter_mut().enumerate() {
+            while let Some(next) = self.search((place as u32) << (32 - FAR) << run.length) {
+                let length = u32::from(run.length) + next.length() + next.size();
                 let ends = next.zeros() == END;
-                if next.length() == 0 || length > FAR || (!ends && usize::from(run.passed) + next.zeros() > 62) {
+                if length > FAR || (!ends && usize::from(run.passed) + next.zeros() > 62) {
                     break;
                 }
                 run.length = length as u8;
-                run.passed += if ends { END as u8 } else { next.zeros() as u8 + 1 };
+                run.passed += if ends { BEHIND } else { next.zeros() as u8 + 1 };
                 if ends {
                     break;
                 }
@@ -213,7 +264,7 @@ mod tests {
             bits.fill();
             k += codes.next(bits)?.zeros + 1;
         }
-        if k > 64 && k < 128 { Err(TOO_MANY) } else { Ok(()) }
+        if k > 64 && k <= END { Err(TOO_MANY) } else { Ok(()) }
     }
 
     #[test]
@@ -250,7 +301,7 @@ mod tests {
             bits.fill();
             codes.next(&mut bits).map(|found| (found.value, found.zeros))
         };
-        assert_eq!([next(), next(), next(), next()], [Ok((5, 0)), Ok((0, 128)), Ok((-2, 3)), Ok((-4, 0))]);
+        assert_eq!([next(), next(), next(), next()], [Ok((5, 0)), Ok((0, END)), Ok((-2, 3)), Ok((-4, 0))]);
         assert_eq!(next(), Err(NO_CODE));
     }
 
@@ -260,6 +311,6 @@ mod tests {
         counts[0] = 3;
         assert_eq!(Codes::new(&counts, &[1, 2, 3]).map(|_| ()), Err(IMPOSSIBLE.to_owned()));
         counts[0] = 2;
-        assert!(Codes::new(&counts, &[1, 16]).expect("a table").of_differences().is_err());
+        assert!(Codes::new(&counts, &[1, 16]).expect("a table").are_of_differences().is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! What stands before the coded data of a JPEG: [`Frame`], its components, and the [`Tables`] that scans are read with.
 
 use super::codes::Codes;
+use std::rc::Rc;
 
 pub(super) const SHORT: &str = "a segment ends early";
 
@@ -11,8 +12,8 @@ pub(super) fn number(bytes: &[u8]) -> usize {
 /// What stands before scans and holds until it is given anew.
 #[derive(Default)]
 pub(super) struct Tables {
-    pub dc: [Option<Codes>; 4],
-    pub ac: [Option<Codes>; 4],
+    pub dc: [Option<Rc<Codes>>; 4],
+    pub ac: [Option<Rc<Codes>>; 4],
     /// Steps of quantisation, in the order in which coefficients are sent.
     pub steps: [Option<[i32; 64]>; 4],
     /// MCUs between restart markers; 0: none.
@@ -26,9 +27,11 @@ impl Tables {
             let counts: &[u8; 16] = rest.first_chunk().ok_or(SHORT)?;
             let values: usize = counts.iter().map(|count| usize::from(*count)).sum();
             let values = rest.get(16..16 + values).ok_or(SHORT)?;
-            let codes = Codes::new(counts, values)?;
-            let (class, codes) =
-                if head >> 4 == 0 { (&mut self.dc, codes.of_differences()?) } else { (&mut self.ac, codes) };
+            let codes = Codes::shared(counts, values)?;
+            let class = if head >> 4 == 0 { &mut self.dc } else { &mut self.ac };
+            if head >> 4 == 0 {
+                codes.are_of_differences()?;
+            }
             *class.get_mut(usize::from(head & 15)).ok_or("a Huffman table past the fourth")? = Some(codes);
             segment = &rest[16 + values.len()..];
         }
@@ -103,5 +106,10 @@ impl Frame {
             sampling: (across, down),
             components: specs.chunks(3).zip(samplings).map(component).collect(),
         }))
+    }
+
+    /// Blocks that hold pixels, of all components.
+    pub(super) fn blocks(&self) -> usize {
+        self.components.iter().map(|component| component.blocks.0 * component.blocks.1).sum()
     }
 }

@@ -1,19 +1,24 @@
-//! A strict decoder of baseline JPEGs that makes the picture smaller while it decodes: [`reduced`].
+//! A strict decoder of baseline JPEGs: [`full`], and [`reduced`], which makes the picture smaller while it decodes.
 //!
 //! One pass over the coded data checks and decodes them: what is missing or too much is an error, as in [`crate::scan`].
-//! Only the lowest frequencies of each block become pixels; over the others, several at a look, it only passes.
+//! Where the picture is made smaller, only the lowest frequencies of each block become pixels; over the others, several at
+//! a look, it only passes. In full, every byte is that of libjpeg-turbo.
 
 mod bits;
+mod blocks;
 mod codes;
+mod colour;
 mod header;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod vectors;
 
 use header::{Frame, SHORT, Tables, number};
+use image::RgbImage;
 use image::metadata::Orientation;
-use scan::{Plane, Scan};
+use scan::{ENDS_EARLY, Plane, Scan};
 
 /// How many pixels a side of eight becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +26,7 @@ pub(crate) enum Scale {
     Eighth = 1,
     Quarter = 2,
     Half = 4,
+    Full = 8,
 }
 
 /// A photograph as it is coded, not turned upright yet: grey, or brightness and two differences of colour.
@@ -41,12 +47,29 @@ pub(crate) struct Channel {
     pub pixel: (f64, f64),
 }
 
+/// Decodes a JPEG in full: its pixels as they are coded, and how to turn them upright. `None` where it is left to another
+/// decoder: progressive, arithmetic, of other than 8 bits, of other colours than grey and YCbCr.
+///
+/// # Errors
+/// What is missing, too much or damaged, in words.
+pub(crate) fn full(jpeg: &[u8]) -> Result<Option<(RgbImage, Orientation)>, String> {
+    let decoded = decoded(jpeg, |_, _| Some(Scale::Full))?;
+    Ok(decoded.map(|(begun, orientation)| (colour::rgb(&begun.frame, &begun.planes), orientation)))
+}
+
 /// Decodes a JPEG at the scale that `choose` says for its width and height as coded. `None` where it says none, and where a
-/// JPEG is left to another decoder: progressive, arithmetic, of other than 8 bits, of other colours than grey and YCbCr.
+/// JPEG is left to another decoder, as in [`full`].
 ///
 /// # Errors
 /// What is missing, too much or damaged, in words.
 pub(crate) fn reduced(jpeg: &[u8], choose: impl Fn(usize, usize) -> Option<Scale>) -> Result<Option<Reduced>, String> {
+    Ok(decoded(jpeg, choose)?.map(|(begun, orientation)| begun.reduced(orientation)))
+}
+
+fn decoded(
+    jpeg: &[u8],
+    choose: impl Fn(usize, usize) -> Option<Scale>,
+) -> Result<Option<(Begun, Orientation)>, String> {
     let mut tables = Tables::default();
     let mut colours = Colours::default();
     let mut orientation = Orientation::NoTransforms;
@@ -82,6 +105,10 @@ pub(crate) fn reduced(jpeg: &[u8], choose: impl Fn(usize, usize) -> Option<Scale
                 let frame = Frame::read(segment)?.filter(|frame| begun.is_none() && colours.are_ours(frame));
                 let Some(frame) = frame else { return Ok(None) };
                 let Some(scale) = choose(frame.width, frame.height) else { return Ok(None) };
+                // A block takes two codes. Of a damaged size, no pixels are made room for.
+                if 2 * frame.blocks() > 8 * jpeg.len() {
+                    return Err(ENDS_EARLY.to_owned());
+                }
                 begun = Some(Begun::new(frame, scale));
             }
             0xC2 | 0xC3 | 0xC5..=0xCF => return Ok(None),
@@ -101,7 +128,7 @@ pub(crate) fn reduced(jpeg: &[u8], choose: impl Fn(usize, usize) -> Option<Scale
     if begun.planes.iter().any(|plane| !plane.sent) {
         return Err("scans are missing".to_owned());
     }
-    Ok(Some(begun.reduced(orientation)))
+    Ok(Some((begun, orientation)))
 }
 
 /// A frame, and what its scans have given.

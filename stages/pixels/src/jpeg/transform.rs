@@ -3,13 +3,13 @@
 //! The inverse cosine transform of fewer points: what a block's frequencies below the smaller picture's limit look like.
 
 /// Bits behind the point of the factors, and of what stands between the two passes.
-const BITS: u32 = 13;
-const BETWEEN: u32 = 2;
+pub(super) const BITS: u32 = 13;
+pub(super) const BETWEEN: u32 = 2;
 
 /// Cosines, as the fast transforms of Loeffler, Ligtenberg and Moschytz have them, times 2 to the [`BITS`].
-const F_0_541: i32 = 4433;
-const F_0_765: i32 = 6270;
-const F_1_847: i32 = 15137;
+pub(super) const F_0_541: i32 = 4433;
+pub(super) const F_0_765: i32 = 6270;
+pub(super) const F_1_847: i32 = 15137;
 
 /// No photograph's coefficient reaches it; a damaged file's stops there, so that no sum here runs over.
 pub(super) const LIMIT: i32 = 1 << 13;
@@ -55,24 +55,24 @@ pub(super) fn one(mean: i32) -> [[u8; 1]; 1] {
 }
 
 #[inline]
-fn eighth(value: i32) -> u8 {
+pub(super) fn eighth(value: i32) -> u8 {
     level(descale(value, 3))
 }
 
 /// Rounds bits behind the point off.
 #[inline]
-fn descale(value: i32, bits: u32) -> i32 {
+pub(super) fn descale(value: i32, bits: u32) -> i32 {
     (value + (1 << (bits - 1))) >> bits
 }
 
 /// What stands between the passes, held to 16 bits: a damaged file's sums stop there.
 #[inline]
-fn held(value: i32) -> i32 {
+pub(super) fn held(value: i32) -> i32 {
     value.clamp(i32::from(i16::MIN), i32::from(i16::MAX))
 }
 
 #[inline]
-fn level(value: i32) -> u8 {
+pub(super) fn level(value: i32) -> u8 {
     (value + 128).clamp(0, 255) as u8
 }
 
