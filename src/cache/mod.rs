@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cache/
-//! ├── CACHEDIR.TAG
+//! ├── CACHEDIR.TAG, .gitignore
 //! ├── lock                     who runs
 //! ├── stat/                    stat cache, a file a place: path, size, times, inode -> digest
 //! ├── objects/ab/<digest>/     an output, read-only, and its manifest <digest>.json
@@ -51,12 +51,14 @@ impl Cache {
         Self { root, scanner }
     }
 
-    /// Makes the folder with its tag, for a run.
+    /// Makes the folder, for a run, and tells backup tools and git to leave it out.
     pub fn prepare(&self) -> Result<()> {
         make(&self.root)?;
-        let tag = self.root.join("CACHEDIR.TAG");
-        if !tag.exists() {
-            write_whole(&tag, CACHEDIR_TAG.as_bytes())?;
+        for (name, text) in [("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n")] {
+            let file = self.root.join(name);
+            if !file.exists() {
+                write_whole(&file, text.as_bytes())?;
+            }
         }
         Ok(())
     }

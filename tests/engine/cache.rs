@@ -36,6 +36,7 @@ fn outputs_are_shown_read_only() {
     let mode = fs::metadata(world.path("cache/out/first/text/text.txt")).unwrap().permissions().mode();
     assert_eq!(mode & 0o222, 0);
     assert!(world.read("cache/CACHEDIR.TAG").starts_with("Signature: 8a477f597d28d172789f06886806bc55"));
+    assert_eq!(world.read("cache/.gitignore"), "*\n");
 }
 
 #[test]
