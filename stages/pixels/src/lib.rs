@@ -59,8 +59,18 @@ pub const BLUR: Code = code!("pixels", "blur.rs");
 pub const DRAWING: Code = code!("pixels", "palette.rs", "text.rs");
 
 /// The crates whose locked versions a photograph's pixels depend on.
-pub const CRATES: &[&str] =
-    &["fast_image_resize", "flate2", "image", "image-webp", "jpeg-encoder", "memchr", "png", "pulp", "zlib-rs", "zune-jpeg"];
+pub const CRATES: &[&str] = &[
+    "fast_image_resize",
+    "flate2",
+    "image",
+    "image-webp",
+    "jpeg-encoder",
+    "memchr",
+    "png",
+    "pulp",
+    "zlib-rs",
+    "zune-jpeg",
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! A large JPEG fitted into a small square without ever being decoded in full: [`square`].
 
 use crate::decode::decode_reduced;
-use crate::jpeg::{Channel, Reduced, Scale};
+use crate::jpeg::{Channel, Reduced, Scale, pixel};
 use crate::prepare::{Fitted, padded};
 use crate::resize::crop_resize_channel;
 use image::{DynamicImage, RgbImage};
@@ -39,7 +39,7 @@ fn fitted(reduced: &Reduced, size: u32, fit: Fit) -> RgbImage {
     let channels: Vec<Vec<u8>> = reduced.channels.iter().map(|channel| sampled(channel, inside, made)).collect();
     let pixels = match &channels[..] {
         [luma, blue, red] => {
-            luma.iter().zip(blue.iter().zip(red)).flat_map(|(y, (cb, cr))| rgb(*y, *cb, *cr)).collect()
+            luma.iter().zip(blue.iter().zip(red)).flat_map(|(y, (cb, cr))| pixel(*y, *cb, *cr)).collect()
         }
         grey => grey[0].iter().flat_map(|level| [*level; 3]).collect(),
     };
@@ -54,17 +54,6 @@ fn sampled(channel: &Channel, [left, top, across, down]: [u32; 4], made: (u32, u
     let (wide, high) = channel.pixel;
     let inside = [f64::from(left) / wide, f64::from(top) / high, f64::from(across) / wide, f64::from(down) / high];
     crop_resize_channel((&channel.pixels, channel.width as u32, channel.height as u32), inside, made)
-}
-
-/// Of brightness and two differences of colour, as JFIF has them.
-fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
-    // 1.402, 0.34414, 0.71414 and 1.772 times 2 to the 16.
-    const HALF: i32 = 1 << 15;
-    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
-    let red = y + ((91_881 * cr + HALF) >> 16);
-    let green = y + ((-22_554 * cb - 46_802 * cr + HALF) >> 16);
-    let blue = y + ((116_130 * cb + HALF) >> 16);
-    [red, green, blue].map(|level| level.clamp(0, 255) as u8)
 }
 
 #[cfg(test)]

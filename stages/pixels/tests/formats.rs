@@ -58,3 +58,21 @@ fn a_jpeg_of_one_or_four_channels_without_its_last_blocks_is_refused() {
         }
     }
 }
+
+#[test]
+fn every_byte_of_a_baseline_jpeg_is_the_one_that_libjpeg_turbo_decodes() {
+    // Made by `fixtures/baseline.py`.
+    let told = String::from_utf8(bytes("baseline/pixels.txt")).expect("utf-8");
+    let mut seen = 0;
+    for line in told.lines() {
+        let [name, width, height, sum] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let name = format!("baseline/{name}");
+        let image = decode(&bytes(&name), &path(&name)).expect("decodes");
+        assert_eq!(format!("{} {}", image.width(), image.height()), format!("{width} {height}"), "{name}");
+        let mut pixels = flate2::Crc::new();
+        pixels.update(image.as_raw());
+        assert_eq!(pixels.sum().to_string(), sum, "{name}");
+        seen += 1;
+    }
+    assert_eq!(seen, 38);
+}

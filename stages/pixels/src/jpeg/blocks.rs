@@ -4,6 +4,7 @@
 #![expect(clippy::inline_always, reason = "all of it is compiled for the vectors of the function that calls it")]
 
 use super::transform::{BETWEEN, BITS, F_0_541, F_0_765, F_1_847, LIMIT, descale, eighth, held, level};
+use super::vectors::widely;
 
 /// Cosines, as in [`super::transform`].
 const F_0_298: i32 = 2446;
@@ -18,9 +19,9 @@ const F_3_072: i32 = 25172;
 
 /// Where a coefficient stands, line by line, by its place in the order in which they are sent.
 const PLACES: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55,
-    62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
 ];
 
 /// Blocks that become pixels together.
@@ -65,29 +66,45 @@ impl Blocks {
         self.count += 1;
     }
 
-    /// Eight lines of eight pixels of each block, and room for others.
-    #[inline(always)]
+    /// Puts eight pixels of each block into each of the first eight lines, which lie `stride` apart, and begins anew.
     pub(super) fn take(&mut self, pixels: &mut [u8], stride: usize) {
         let width = 8 * self.count.min(LANES);
         if self.last == 0 {
             let mut line = [0; 8 * LANES];
-            for (pixels, mean) in line.chunks_exact_mut(8).zip(self.coefficients[0]) {
-                pixels.fill(eighth(i32::from(mean)));
+            for (pixels, mean) in line.as_chunks_mut::<8>().0.iter_mut().zip(self.coefficients[0]) {
+                *pixels = [eighth(i32::from(mean)); 8];
             }
             for pixels in pixels.chunks_mut(stride).take(8) {
                 pixels[..width].copy_from_slice(&line[..width]);
             }
             self.coefficients[0] = [0; LANES];
         } else {
-            let between = down(&self.coefficients);
-            for (pixels, line) in pixels.chunks_mut(stride).zip(&between) {
-                let mut bytes = [0; 8 * LANES];
-                across(line, &mut bytes);
-                pixels[..width].copy_from_slice(&bytes[..width]);
-            }
+            widely(Work { coefficients: &self.coefficients, pixels, stride, width });
             self.coefficients = [[0; LANES]; 64];
         }
         (self.count, self.last) = (0, 0);
+    }
+}
+
+struct Work<'a> {
+    coefficients: &'a [[i16; LANES]; 64],
+    pixels: &'a mut [u8],
+    stride: usize,
+    /// Pixels of a line that belong to blocks.
+    width: usize,
+}
+
+impl pulp::WithSimd for Work<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let between = down(self.coefficients);
+        for (pixels, line) in self.pixels.chunks_mut(self.stride).zip(&between) {
+            let mut made = [0; 8 * LANES];
+            across(line, &mut made);
+            pixels[..self.width].copy_from_slice(&made[..self.width]);
+        }
     }
 }
 
@@ -144,4 +161,55 @@ fn pass([a, b, c, d, e, f, g, h]: [i32; 8], bits: u32) -> [i32; 8] {
         descale(even[1] - odd[1], bits),
         descale(even[0] - odd[0], bits),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks of a mean each, with one coefficient more where `more` says so.
+    fn blocks(means: &[i32], more: Option<(usize, i32)>) -> Blocks {
+        let mut blocks = Blocks::new();
+        for mean in means {
+            blocks.set(0, *mean);
+            if let Some((k, value)) = more {
+                blocks.set(k, value);
+            }
+            blocks.advance(more.map_or(0, |(k, _)| k));
+        }
+        blocks
+    }
+
+    #[test]
+    fn blocks_stand_beside_one_another_and_nothing_past_them_is_touched() {
+        for more in [None, Some((63, 0))] {
+            let mut blocks = blocks(&[0, 80, -2000], more);
+            let mut pixels = vec![7; 30 * 9];
+            blocks.take(&mut pixels, 30);
+            for line in pixels.chunks(30).take(8) {
+                assert_eq!(
+                    line,
+                    [[128; 8], [138; 8], [0; 8]].as_flattened().iter().chain(&[7; 6]).copied().collect::<Vec<u8>>()
+                );
+            }
+            assert_eq!(pixels[30 * 8..], [7; 30]);
+            assert!(blocks.count() == 0 && blocks.coefficients.as_flattened().iter().all(|value| *value == 0));
+        }
+    }
+
+    #[test]
+    fn no_sum_runs_over_whatever_a_damaged_file_says() {
+        let mut state = 7_u32;
+        for _ in 0..1000 {
+            let mut blocks = Blocks::new();
+            for _ in 0..LANES {
+                for k in 0..64 {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    blocks.set(k, if state >> 31 == 0 { i32::MAX } else { i32::MIN });
+                }
+                blocks.advance(63);
+            }
+            blocks.take(&mut [0; 512], 64);
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! A Huffman table, made ready for three ways to read: [`Codes`] gives a difference, a coefficient, or passes over several
-//! coefficients at a look.
+//! A Huffman table, made ready for several ways to read: [`Codes`] gives a difference, a coefficient, the first few of a
+//! block at a look, or passes over several.
 
 #![expect(clippy::inline_always, reason = "the reader's state stays in registers")]
 
@@ -25,6 +25,8 @@ pub(super) struct Codes {
     short: Box<[Code; 1 << LOOK]>,
     /// By the next [`FAR`] bits.
     runs: OnceCell<Box<[Run; 1 << FAR]>>,
+    /// By the [`FAR`] bits behind a block's mean.
+    beginnings: OnceCell<Box<[Beginning; 1 << FAR]>>,
 }
 
 /// A code, in one word so that it stays in a register: bits of it (5), bits of its number that are not among them (4), zeros
@@ -95,6 +97,32 @@ struct Run {
 
 const BEHIND: u8 = 128;
 
+/// As many codes with their numbers as fit, of a block from coefficient 1 on, in one word: bits of them (4), where they lead
+/// (7; [`END`] where the block ends behind them), and the coefficients 1, 2 and 4 (7 each, so many as 0 where not reached).
+#[derive(Clone, Copy)]
+pub(super) struct Beginning(u32);
+
+impl Beginning {
+    /// Coefficients that it tells, by their places in the order in which they are sent.
+    const TOLD: [usize; 3] = [1, 2, 4];
+
+    #[inline(always)]
+    fn length(self) -> u32 {
+        self.0 & 15
+    }
+
+    /// The coefficient that is next.
+    #[inline(always)]
+    pub(super) fn next(self) -> usize {
+        (self.0 >> 4 & 127) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn told(self) -> [i32; 3] {
+        [self.0 << 14, self.0 << 7, self.0].map(|word| word as i32 >> 25)
+    }
+}
+
 pub(super) const NO_CODE: &str = "bits that are no Huffman code";
 pub(super) const TOO_MANY: &str = "coefficients run past their block";
 const IMPOSSIBLE: &str = "an impossible Huffman table";
@@ -117,8 +145,15 @@ impl Codes {
             code <<= 1;
         }
         let short = Box::new([Code::NONE; 1 << LOOK]);
-        let mut table =
-            Self { counts: *counts, limits, places, values: values.to_vec(), short, runs: OnceCell::new() };
+        let mut table = Self {
+            counts: *counts,
+            limits,
+            places,
+            values: values.to_vec(),
+            short,
+            runs: OnceCell::new(),
+            beginnings: OnceCell::new(),
+        };
         for place in 0..1 << LOOK {
             let bits = (place as u32) << (32 - LOOK);
             let found = table.search(bits).unwrap_or(Code::NONE);
@@ -215,6 +250,41 @@ impl Codes {
         if k == 64 || k > END { Ok(()) } else { Err(TOO_MANY) }
     }
 
+    /// The first coefficients of a block behind its mean, passed; of the bits held it takes [`FAR`] at most.
+    #[inline(always)]
+    pub(super) fn begin(&self, bits: &mut Bits) -> Beginning {
+        let found = self.beginnings.get_or_init(|| self.beginnings())[bits.peek::<FAR>()];
+        bits.skip(found.length());
+        found
+    }
+
+    fn beginnings(&self) -> Box<[Beginning; 1 << FAR]> {
+        let mut beginnings = Box::new([Beginning(0); 1 << FAR]);
+        for (place, beginning) in beginnings.iter_mut().enumerate() {
+            let (mut length, mut next, mut told) = (0, 1, [0_i32; 3]);
+            while next != END {
+                let bits = (place as u32) << (32 - FAR) << length;
+                let Some(code) = self.search(bits).filter(|code| length + code.length() + code.size() <= FAR) else {
+                    break;
+                };
+                let (at, number) = (next + code.zeros(), code.whole(bits).number());
+                let ends = code.zeros() == END;
+                let tells = Beginning::TOLD.iter().position(|told| *told == at);
+                if !ends && (at > 63 || tells.is_some() && !(-64..64).contains(&number)) {
+                    break;
+                }
+                if let Some(place) = tells {
+                    told[place] = number;
+                }
+                length += code.length() + code.size();
+                next = if ends { END } else { at + 1 };
+            }
+            let told = told.iter().zip([11, 18, 25]).map(|(number, place)| (*number as u32 & 127) << place);
+            *beginning = Beginning(told.fold((next as u32) << 4 | length, |word, number| word | number));
+        }
+        beginnings
+    }
+
     fn runs(&self) -> Box<[Run; 1 << FAR]> {
         let mut runs = Box::new([Run::default(); 1 << FAR]);
         for (place, run) in runs.iter_mut().enumerate() {
@@ -286,6 +356,35 @@ mod tests {
             }
         }
         assert!(ends > 1000 && errors > 100, "{ends} ends, {errors} errors");
+    }
+
+    #[test]
+    fn the_first_coefficients_at_a_look_are_those_one_after_another() {
+        let codes = usual();
+        let (mut whole, mut short) = (0, 0);
+        for seed in 0..2000 {
+            let bytes = noise(seed);
+            let (mut quick, mut slow) = (Pieces::new(&bytes, 0), Pieces::new(&bytes, 0));
+            let (mut quick, mut slow) = (quick.read(), slow.read());
+            quick.fill();
+            let found = codes.begin(&mut quick);
+            let (mut k, mut sent) = (1, [0; 64]);
+            while slow.taken() < quick.taken() {
+                slow.fill();
+                let next = codes.next(&mut slow).expect("a code");
+                if next.zeros == END {
+                    k = END;
+                    break;
+                }
+                k += next.zeros;
+                sent[k] = next.value;
+                k += 1;
+            }
+            assert_eq!((found.next(), quick.taken()), (k, slow.taken()), "seed {seed}");
+            assert_eq!(found.told(), Beginning::TOLD.map(|place| sent[place]), "seed {seed}");
+            (whole, short) = if k < 5 { (whole, short + 1) } else { (whole + 1, short) };
+        }
+        assert!(whole > 50 && short > 50, "{whole} whole, {short} short");
     }
 
     #[test]

@@ -126,16 +126,16 @@ fn smooth_both(line: &[u16], wide: &mut [u8]) {
 
 /// A line of RGB of brightness and two differences of colour.
 #[inline(always)]
-pub(crate) fn convert(luma: &[u8], blue: &[u8], red: &[u8], made: &mut [u8]) {
+fn convert(luma: &[u8], blue: &[u8], red: &[u8], made: &mut [u8]) {
     let (pixels, _) = made.as_chunks_mut::<3>();
-    for (((pixel, y), cb), cr) in pixels.iter_mut().zip(luma).zip(blue).zip(red) {
-        *pixel = pixel_of(*y, *cb, *cr);
+    for (((made, y), cb), cr) in pixels.iter_mut().zip(luma).zip(blue).zip(red) {
+        *made = pixel(*y, *cb, *cr);
     }
 }
 
-/// As JFIF has them.
+/// An RGB pixel of brightness and two differences of colour, as JFIF has them.
 #[inline(always)]
-fn pixel_of(y: u8, cb: u8, cr: u8) -> [u8; 3] {
+pub(crate) fn pixel(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     // 1.402, 0.34414, 0.71414 and 1.772 times 2 to the 16.
     const HALF: i32 = 1 << 15;
     let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);

@@ -15,6 +15,7 @@ mod tests;
 mod transform;
 mod vectors;
 
+pub(crate) use colour::pixel;
 use header::{Frame, SHORT, Tables, number};
 use image::RgbImage;
 use image::metadata::Orientation;

@@ -46,7 +46,6 @@ impl Plane {
     }
 
     /// Takes blocks in, the last of them just before column `end`.
-    #[inline(always)]
     fn take(&mut self, blocks: &mut Blocks, (end, y): (usize, usize)) {
         let corner = y * 8 * self.stride + (end - blocks.count()) * 8;
         blocks.take(&mut self.pixels[corner..], self.stride);
@@ -253,10 +252,23 @@ impl Part<'_> {
 
     #[inline(always)]
     fn two(&self, bits: &mut Bits, mean: &mut i32) -> Result<[[u8; 2]; 2], &'static str> {
-        let mut sent = [0; 6];
-        self.sent(bits, mean, &mut sent)?;
+        bits.fill();
+        *mean = mean.wrapping_add(self.dc.next(bits)?.value);
+        let begun = self.ac.begin(bits);
+        let [across, down, both] = begun.told();
+        let (mut k, mut sent) = (begun.next(), [0, across, down, 0, both, 0]);
+        while k < 5 {
+            bits.fill();
+            let next = self.ac.next(bits)?;
+            k += next.zeros;
+            sent[k.min(5)] = next.value;
+            k += 1;
+        }
+        if k < END {
+            self.ac.pass(bits, k)?;
+        }
         let scaled = |k: usize| self.scaled(sent[k], k);
-        Ok(transform::two([scaled(0), scaled(1), scaled(2), scaled(4)]))
+        Ok(transform::two([self.scaled(*mean, 0), scaled(1), scaled(2), scaled(4)]))
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! The reduced decoder beside the plain one: as strict, and of the same picture.
+//! The decoder at every scale beside the plain check: as strict, and of the same picture.
 
 use super::{Reduced, Scale, reduced};
 use crate::{RgbImage, decode, scan, segments};
@@ -7,7 +7,7 @@ use image::metadata::Orientation;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use std::path::Path;
 
-const SCALES: [Scale; 3] = [Scale::Eighth, Scale::Quarter, Scale::Half];
+const SCALES: [Scale; 4] = [Scale::Eighth, Scale::Quarter, Scale::Half, Scale::Full];
 const SAMPLINGS: [SamplingFactor; 4] =
     [SamplingFactor::R_4_4_4, SamplingFactor::R_4_2_2, SamplingFactor::R_4_4_0, SamplingFactor::R_4_2_0];
 
@@ -62,7 +62,7 @@ fn checked(bytes: &[u8]) -> Result<(), String> {
 
 /// Places in a file, each with a scale of its own.
 fn places(file: &[u8], step: usize) -> impl Iterator<Item = (usize, Scale)> {
-    (2..file.len()).step_by(step).enumerate().map(|(turn, place)| (place, SCALES[turn % 3]))
+    (2..file.len()).step_by(step).enumerate().map(|(turn, place)| (place, SCALES[turn % SCALES.len()]))
 }
 
 #[test]
@@ -108,6 +108,17 @@ fn a_changed_byte_is_refused_wherever_the_plain_check_refuses_it() {
         }
     }
     assert!(refused > 500 && taken > 500, "{refused} refused, {taken} taken");
+}
+
+#[test]
+fn a_size_that_the_coded_data_cannot_fill_is_refused_before_room_is_made_for_it() {
+    for file in files() {
+        let frame = file.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a frame header");
+        let huge = [&file[..frame + 5], &[0xFF; 4], &file[frame + 9..]].concat();
+        for scale in SCALES {
+            assert_eq!(taken(&huge, scale).map(|made| made.width), Err("the coded data end early".to_owned()));
+        }
+    }
 }
 
 #[test]
