@@ -259,7 +259,7 @@ impl Codes {
     }
 
     fn beginnings(&self) -> Box<[Beginning; 1 << FAR]> {
-        let mut beginnings = Box::new([Beginning(0); 1 << FAR]);
+        let mut beginnings = vec![Beginning(0); 1 << FAR];
         for (place, beginning) in beginnings.iter_mut().enumerate() {
             let (mut length, mut next, mut told) = (0, 1, [0_i32; 3]);
             while next != END {
@@ -282,7 +282,7 @@ impl Codes {
             let told = told.iter().zip([11, 18, 25]).map(|(number, place)| (*number as u32 & 127) << place);
             *beginning = Beginning(told.fold((next as u32) << 4 | length, |word, number| word | number));
         }
-        beginnings
+        beginnings.try_into().ok().expect("as many")
     }
 
     fn runs(&self) -> Box<[Run; 1 << FAR]> {
