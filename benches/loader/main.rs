@@ -14,8 +14,8 @@ mod beside;
 use beside::Figures;
 use beside::table::{Table, Unit};
 use plantpipe_data::PACK;
-use plantpipe_pixels::decode;
-use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat, MultiHot, MultiHotRow, Sample, ShardReader, Split};
+use plantpipe_pixels::{decode, view_ppm};
+use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat, Mapped, MultiHot, MultiHotRow, Sample, ShardReader, Split};
 use plantpipe_stage::random::keyed;
 use plantpipe_stage::{ACTION_SCHEMA, Action, Artifact, Context, Error, ahead};
 use rand::seq::SliceRandom;
@@ -44,7 +44,7 @@ fn measure() -> Result<(), String> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global();
     threads.map_err(|error| error.to_string())?;
     let world = World::new(&photos)?;
-    let mut ours = [const { Vec::new() }; 3];
+    let mut ours = [const { Vec::new() }; 5];
     let mut peers =
         [("WebDataset", "webdataset", "WEBDATASET_PYTHON"), ("MindRecord", "mindrecord", "MINDRECORD_PYTHON")]
             .map(|(name, word, variable)| Peer { name, word, variable, figures: [const { Vec::new() }; 2] });
@@ -58,7 +58,7 @@ fn measure() -> Result<(), String> {
             peer.run(&photos, round > 0)?;
         }
     }
-    let [pack, read, decoded] = ours.map(Figures::of);
+    let [pack, read, decoded, unpacked, viewed] = ours.map(Figures::of);
     let heading = format!("{} photographs, batches of {BATCH}, {THREADS} threads, {rounds} rounds", world.count);
     let mut table = Table::new(&heading, Unit::PerSecond("photographs"));
     for Peer { name, figures, variable, .. } in peers {
@@ -71,11 +71,15 @@ fn measure() -> Result<(), String> {
         table.beside("pack", &pack, name, &packs);
         table.beside("read back from JPEG, decoded, shuffled", &read, name, &reads);
         table.beside("read as a training does from its second epoch on, shuffled", &decoded, name, &reads);
+        table.beside("pack decoded (ppm)", &unpacked, name, &packs);
+        table.beside("read back decoded from the memory-mapped shards, shuffled", &viewed, name, &reads);
     }
     if table.is_empty() {
         table.alone("pack", &pack);
         table.alone("read back from JPEG, decoded, shuffled", &read);
         table.alone("read as a training does from its second epoch on, shuffled", &decoded);
+        table.alone("pack decoded (ppm)", &unpacked);
+        table.alone("read back decoded from the memory-mapped shards, shuffled", &viewed);
     }
     table.print();
     Ok(())
@@ -140,11 +144,11 @@ impl World {
         Ok(Self { folder, count })
     }
 
-    /// Photographs a second: packed, read from JPEG, and read from decoded ones.
-    fn figures(&self) -> Result<[f64; 3], String> {
-        let figures = || -> Result<[f64; 3], Error> {
+    /// Photographs a second: packed, read from JPEG, and read from decoded ones; packed decoded, and read from those.
+    fn figures(&self) -> Result<[f64; 5], String> {
+        let figures = || -> Result<[f64; 5], Error> {
             let began = Instant::now();
-            let shards = self.pack()?;
+            let shards = self.pack("jpeg")?;
             let packed = began.elapsed();
             let reader = ShardReader::open(&shards)?;
             let mut order: Vec<&Sample> = reader.index.samples.iter().collect();
@@ -168,12 +172,28 @@ impl World {
             let batches: Vec<&[&[u8]]> = order.chunks(BATCH).collect();
             ahead(batches.len(), |at| Ok(batches[at].concat()), |batch| Ok(black_box(batch).len()))?;
             let decoded = began.elapsed();
-            Ok([packed, read, decoded].map(|time| self.count as f64 / time.as_secs_f64()))
+            let began = Instant::now();
+            let shards = self.pack("ppm")?;
+            let unpacked = began.elapsed();
+            let reader = ShardReader::open(&shards)?;
+            let mut order: Vec<&Sample> = reader.index.samples.iter().collect();
+            order.shuffle(&mut keyed(42, "shuffle", &[3]));
+            let began = Instant::now();
+            let batches: Vec<&[&Sample]> = order.chunks(BATCH).collect();
+            let batch = |at: usize| -> Result<Vec<u8>, Error> {
+                let photographs: Vec<_> = batches[at].par_iter().map(|s| reader.view(s)).collect::<Result<_, _>>()?;
+                let pixels = |bytes: &'_ Mapped| bytes.clone().from(view_ppm(bytes).expect("a PPM").1);
+                let pixels: Vec<Mapped> = photographs.iter().map(pixels).collect();
+                Ok(pixels.iter().map(|pixels| &pixels[..]).collect::<Vec<&[u8]>>().concat())
+            };
+            ahead(batches.len(), batch, |batch| Ok(black_box(batch).len()))?;
+            let viewed = began.elapsed();
+            Ok([packed, read, decoded, unpacked, viewed].map(|time| self.count as f64 / time.as_secs_f64()))
         };
         figures().map_err(|error| error.message)
     }
 
-    fn pack(&self) -> Result<PathBuf, Error> {
+    fn pack(&self, photographs: &str) -> Result<PathBuf, Error> {
         let artifact =
             |name: &str| Artifact { name: name.into(), path: self.folder.path().join(name), digest: "0".repeat(64) };
         let scratch = self.folder.path().join("out");
@@ -182,7 +202,7 @@ impl World {
             schema: ACTION_SCHEMA,
             stage: "pack".to_owned(),
             kind: "pack".to_owned(),
-            params: [("shards".to_owned(), 8.into())].into(),
+            params: [("photographs".to_owned(), photographs.into()), ("shards".to_owned(), 8.into())].into(),
             inputs: ["images", "labels"].map(|name| (name.to_owned(), vec![artifact(name)])).into(),
             seed: 42,
             threads: THREADS,

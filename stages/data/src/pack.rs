@@ -1,6 +1,9 @@
 //! The kind [`PACK`]: photographs and their targets in `WebDataset` tar shards with an index.
 
-use plantpipe_stage::format::{ImagesCard, JsonFormat, MultiHot, MultiHotRow, Sample, ShardFile, ShardIndex, shard_of};
+use plantpipe_pixels::{decode, encode_ppm, ppm_length};
+use plantpipe_stage::format::{
+    Form, ImagesCard, JsonFormat, MultiHot, MultiHotRow, Sample, ShardFile, ShardIndex, shard_of,
+};
 use plantpipe_stage::sources;
 use plantpipe_stage::{
     Arity, Code, Context, Error, InputSpec, IoContext, Item, Kind, KnownFile, OutputSpec, ParamSpec, ParamType, Reads,
@@ -34,14 +37,22 @@ pub const PACK: Kind = Kind {
         },
     ],
     outputs: &[OutputSpec { name: "shards", doc: "`<split>-NNN.tar` and `index.json`", format: "shards" }],
-    params: &[ParamSpec {
-        name: "shards",
-        doc: "shards a split",
-        ty: ParamType::Int { min: 1, max: 1000 },
-        default: Some("8"),
-    }],
-    code: &[&OWN, &sources::SHARDS, &sources::TABLES],
-    crates: &[],
+    params: &[
+        ParamSpec {
+            name: "photographs",
+            doc: "`jpeg`: as they are; `ppm`: decoded, many times as large, and read without a copy or a decoder",
+            ty: ParamType::Choice(Form::NAMES),
+            default: Some("\"jpeg\""),
+        },
+        ParamSpec {
+            name: "shards",
+            doc: "shards a split",
+            ty: ParamType::Int { min: 1, max: 1000 },
+            default: Some("8"),
+        },
+    ],
+    code: &[&OWN, &sources::SHARDS, &sources::TABLES, &plantpipe_pixels::CODE],
+    crates: plantpipe_pixels::CRATES,
     uses: Uses { items: &["images", "labels"], ..Uses::NOTHING },
     run,
 };
@@ -50,6 +61,7 @@ pub const PACK: Kind = Kind {
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PackParams {
+    pub photographs: Form,
     pub shards: u64,
 }
 
@@ -59,7 +71,8 @@ fn run(context: &Context) -> Result<()> {
     let mut labels = MultiHot::read(&context.input("labels").path)?;
     labels.rows.sort_by(|a, b| a.image.cmp(&b.image));
     let card = ImagesCard::read(images)?;
-    let pack = Pack { context, images, folder: context.output("shards")?, labels: &labels.labels };
+    let (form, size) = (params.photographs, card.size);
+    let pack = Pack { context, images, folder: context.output("shards")?, labels: &labels.labels, form, size };
     let mut shards: BTreeMap<String, Vec<&MultiHotRow>> = BTreeMap::new();
     for row in &labels.rows {
         shards.entry(shard_of(&row.image, row.split, params.shards)).or_default().push(row);
@@ -86,7 +99,8 @@ fn run(context: &Context) -> Result<()> {
         let new = shards.len() - context.reused();
         context.note(format!("{new} of {} shards packed, the others are as before", shards.len()));
     }
-    ShardIndex { schema: ShardIndex::SCHEMA, images: card, labels: labels.labels.clone(), samples }.write(&pack.folder)
+    let labels = labels.labels.clone();
+    ShardIndex { schema: ShardIndex::SCHEMA, images: card, photographs: form, labels, samples }.write(&pack.folder)
 }
 
 /// So many photographs of a shard are read beside one another.
@@ -98,6 +112,18 @@ struct Pack<'a> {
     images: &'a Path,
     folder: PathBuf,
     labels: &'a [String],
+    form: Form,
+    /// Side of the photographs, pixels.
+    size: u32,
+}
+
+/// A photograph as it is packed.
+struct Photograph {
+    bytes: Vec<u8>,
+    /// Hex.
+    digest: String,
+    /// Of the file that it was made of.
+    source: String,
 }
 
 impl Pack<'_> {
@@ -106,25 +132,35 @@ impl Pack<'_> {
         if let Some(samples) = self.earlier(name, rows) {
             return Ok(samples);
         }
-        let mut shard = ShardFile::create(&self.folder, name)?;
-        let mut samples = Vec::new();
+        let mut shard = ShardFile::create(&self.folder, name, self.form)?;
+        let (mut samples, mut sources) = (Vec::new(), Vec::new());
         for rows in rows.chunks(AT_ONCE) {
-            let read: Vec<(Vec<u8>, String)> = rows.par_iter().map(|row| self.read(row)).collect::<Result<_>>()?;
-            for (row, (photograph, digest)) in rows.iter().zip(read) {
-                samples.push(shard.add(self.labels, (&row.image, row.split), (&photograph, digest), &row.targets)?);
+            let read: Vec<Photograph> = rows.par_iter().map(|row| self.read(row)).collect::<Result<_>>()?;
+            for (row, Photograph { bytes, digest, source }) in rows.iter().zip(read) {
+                samples.push(shard.add(self.labels, (&row.image, row.split), (&bytes, digest), &row.targets)?);
+                sources.push(source);
             }
         }
-        let input = self.input(rows, samples.iter().map(|sample| sample.digest.as_str()));
+        let input = self.input(rows, sources.iter().map(String::as_str));
         let output = shard.finish()?.expect("it is new");
         self.context.record(Item { id: name.to_owned(), input, output });
         Ok(samples)
     }
 
-    /// A photograph with its digest (hex).
-    fn read(&self, row: &MultiHotRow) -> Result<(Vec<u8>, String)> {
-        let photograph = photograph(self.images, &row.image)?;
-        let digest = blake3::hash(&photograph).to_hex().to_string();
-        Ok((photograph, digest))
+    fn read(&self, row: &MultiHotRow) -> Result<Photograph> {
+        let jpeg = photograph(self.images, &row.image)?;
+        let source = blake3::hash(&jpeg).to_hex().to_string();
+        if self.form == Form::Jpeg {
+            return Ok(Photograph { bytes: jpeg, digest: source.clone(), source });
+        }
+        let path = path(self.images, &row.image);
+        let image = decode(&jpeg, &path)?;
+        if image.dimensions() != (self.size, self.size) {
+            return Err(Error::at(&path, format!("not {0} x {0}, as `images.json` says", self.size)));
+        }
+        let bytes = encode_ppm(&image);
+        let digest = blake3::hash(&bytes).to_hex().to_string();
+        Ok(Photograph { bytes, digest, source })
     }
 
     /// The samples of a shard that an earlier run made of the same photographs and labels.
@@ -135,11 +171,24 @@ impl Pack<'_> {
         if !self.context.reuse(name, &input, &self.folder.join(name)) {
             return None;
         }
-        let mut shard = ShardFile::there(&self.folder, name);
+        let mut shard = ShardFile::there(&self.folder, name, self.form);
         let held = |(row, known): (&&MultiHotRow, &&KnownFile)| {
-            shard.held(self.labels, (&row.image, row.split), (known.size, &known.digest), &row.targets)
+            let (length, digest) = match self.form {
+                Form::Jpeg => (known.size, known.digest.as_str()),
+                Form::Ppm => (ppm_length((self.size, self.size)), ""),
+            };
+            shard.held(self.labels, (&row.image, row.split), (length, digest), &row.targets)
         };
-        Some(rows.iter().zip(&known).map(held).collect())
+        let mut samples: Vec<Sample> = rows.iter().zip(&known).map(held).collect();
+        if self.form == Form::Ppm {
+            // Only the shard knows them.
+            let bytes = std::fs::read(self.folder.join(name)).ok()?;
+            for sample in &mut samples {
+                let photograph = bytes.get(sample.offset as usize..(sample.offset + sample.length) as usize)?;
+                sample.digest = blake3::hash(photograph).to_hex().to_string();
+            }
+        }
+        Some(samples)
     }
 
     /// Digest (hex) of all that a shard's bytes depend on, given those of its photographs.

@@ -4,6 +4,7 @@
 //! all of its pixels is an error.
 
 use crate::jpeg::{self, Reduced, Scale};
+use crate::ppm::view_ppm;
 use crate::{scan, segments};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
@@ -14,12 +15,15 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// Decodes a JPEG, PNG or WebP; which of them it is, its first bytes say. EXIF orientation is applied; grey, 16-bit and
+/// Decodes a JPEG, PNG or WebP, or a PPM as [`crate::encode_ppm`] makes it; which of them it is, its first bytes say. EXIF orientation is applied; grey, 16-bit and
 /// transparent pictures become 8-bit RGB (alpha is dropped, not blended).
 ///
 /// # Errors
 /// Bytes that are empty, of another format, or truncated or damaged; `path_for_errors` is named.
 pub fn decode(bytes: &[u8], path_for_errors: &Path) -> Result<RgbImage> {
+    if let Some(((width, height), start)) = view_ppm(bytes) {
+        return Ok(RgbImage::from_raw(width, height, bytes[start..].to_vec()).expect("three bytes a pixel"));
+    }
     let format = format_of(bytes, path_for_errors)?;
     let decoded = match format {
         ImageFormat::Jpeg => decode_jpeg(bytes),

@@ -9,6 +9,7 @@ mod huffman;
 mod jpeg;
 pub mod palette;
 pub mod pillow;
+mod ppm;
 mod prepare;
 mod reduced;
 mod resize;
@@ -22,6 +23,7 @@ pub use decode::{decode, dimensions};
 pub use encode::{encode_grey_png, encode_jpeg, encode_png};
 pub use image::{GrayImage, Rgb, RgbImage};
 pub use palette::overlay;
+pub use ppm::{encode_ppm, ppm_length, view_ppm};
 pub use prepare::{prepare, square};
 pub use resize::{crop_resize, resize};
 pub use tensor::to_chw;
@@ -44,6 +46,7 @@ pub const CODE: Code = code!(
     "jpeg/transform.rs",
     "jpeg/vectors.rs",
     "pillow.rs",
+    "ppm.rs",
     "prepare.rs",
     "reduced.rs",
     "resize.rs",

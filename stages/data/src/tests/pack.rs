@@ -2,7 +2,8 @@
 
 use super::world::{Ran, World, photograph};
 use crate::{ENCODE, PACK, RESIZE};
-use plantpipe_stage::format::{Sample, ShardReader, Split, shard_of};
+use plantpipe_pixels::{decode, view_ppm};
+use plantpipe_stage::format::{Form, Sample, ShardReader, Split, shard_of};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -34,6 +35,33 @@ fn every_row_is_packed_with_its_photograph() {
     }
     // Only `e` has no row.
     assert_eq!(ran.notes, ["1 photograph has no label row and is left out"]);
+}
+
+#[test]
+fn as_ppm_every_photograph_lies_decoded_in_its_shard() {
+    let world = prepared();
+    world.run_with(&PACK, "out", PACKED, &[("photographs", "ppm".into())]).expect("packs");
+    let reader = ShardReader::open(&world.path("out/shards")).expect("opens");
+    assert_eq!((reader.index.photographs, reader.index.samples.len()), (Form::Ppm, 4));
+    for sample in &reader.index.samples {
+        let file = format!("out/images/{}.jpg", sample.id);
+        let plain = decode(&world.read(&file), file.as_ref()).expect("decodes");
+        let lying = reader.view(sample).expect("maps");
+        let (size, start) = view_ppm(&lying).expect("a PPM");
+        assert_eq!((size, &lying.clone().from(start)[..]), ((32, 32), &plain.as_raw()[..]));
+        assert_eq!(decode(&reader.read(sample).expect("reads"), file.as_ref()).expect("decodes"), plain);
+    }
+}
+
+#[test]
+fn a_shard_of_ppm_is_taken_from_an_earlier_run_with_its_digests() {
+    let world = prepared();
+    let params = &[("photographs", "ppm".into())];
+    let before = world.run_with(&PACK, "before", PACKED, params).expect("packs");
+    let ran = world.run_after_with(&PACK, "after", PACKED, params, ("before/shards", &before)).expect("packs");
+    assert_eq!(ran.items, before.items);
+    assert!(ran.notes.iter().any(|note| note.starts_with("0 of ")), "{:?}", ran.notes);
+    assert_eq!(world.files("after/shards"), world.files("before/shards"));
 }
 
 #[test]

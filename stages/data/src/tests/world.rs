@@ -87,9 +87,21 @@ impl World {
         out: &str,
         inputs: &[(&str, &str)],
         params: &[(&str, u64)],
-        (earlier, ran): (&str, &Ran),
+        before: (&str, &Ran),
     ) -> Result<Ran, Error> {
         let params: Vec<_> = params.iter().map(|(name, value)| (*name, (*value).into())).collect();
+        self.run_after_with(kind, out, inputs, &params, before)
+    }
+
+    /// [`World::run_after`] with params that are not whole numbers.
+    pub(super) fn run_after_with(
+        &self,
+        kind: &Kind,
+        out: &str,
+        inputs: &[(&str, &str)],
+        params: &[(&str, serde_json::Value)],
+        (earlier, ran): (&str, &Ran),
+    ) -> Result<Ran, Error> {
         let known = |folder: &str| -> BTreeMap<String, KnownFile> {
             let known = |(name, bytes): (String, Vec<u8>)| {
                 let digest = blake3::hash(&bytes).to_hex().to_string();
@@ -106,7 +118,7 @@ impl World {
         let item_wise = inputs.iter().filter(|(input, _)| kind.uses.items.contains(input));
         let files = item_wise.map(|(input, folder)| ((*input).to_owned(), known(folder))).collect();
         let previous = Previous { folder: self.path(earlier), items, files };
-        Self::act(kind, &Action { previous: Some(previous), ..self.action(kind, out, inputs, &params) })
+        Self::act(kind, &Action { previous: Some(previous), ..self.action(kind, out, inputs, params) })
     }
 
     fn action(&self, kind: &Kind, out: &str, inputs: &[(&str, &str)], params: &[(&str, serde_json::Value)]) -> Action {

@@ -58,7 +58,7 @@ pub(crate) fn labels(answer: &[f32], targets: Option<&[u8]>, threshold: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plantpipe_stage::format::{Fit, ImagesCard};
+    use plantpipe_stage::format::{Fit, Form, ImagesCard, JsonFormat};
 
     fn index(samples: &[(&str, Split, [u8; 3])]) -> ShardIndex {
         let sample = |(id, split, targets): &(&str, Split, [u8; 3])| Sample {
@@ -71,8 +71,9 @@ mod tests {
             targets: targets.to_vec(),
         };
         ShardIndex {
-            schema: 2,
+            schema: ShardIndex::SCHEMA,
             images: ImagesCard { schema: 1, size: 256, fit: Fit::Squash, quality: 92 },
+            photographs: Form::Jpeg,
             labels: ["healthy", "rust", "scab"].map(str::to_owned).to_vec(),
             samples: samples.iter().map(sample).collect(),
         }

@@ -1,8 +1,9 @@
 //! Packed photographs: `WebDataset` tar shards, reproducible to the byte, and [`ShardIndex`] for random access.
 //!
-//! Each sample is two members, `<id>.jpg` and `<id>.json`, mtime, uid and gid 0, mode 0644. A sample's shard is chosen
+//! Each sample is two members, `<id>.jpg` (or `.ppm`: [`Form`]) and `<id>.json`, mtime, uid and gid 0, mode 0644. A sample's shard is chosen
 //! by a hash of its id, so one changed photograph rewrites one shard.
 
+use super::mapped::{Mapped, Maps};
 use super::{ImagesCard, JsonFormat, Split, json_format};
 use crate::{Error, IoContext, Result};
 use serde::{Deserialize, Serialize};
@@ -20,12 +21,35 @@ pub struct ShardIndex {
     pub schema: u32,
     /// How the photographs were made ready.
     pub images: ImagesCard,
+    /// What they are packed as.
+    pub photographs: Form,
     /// Sorted; the order of every `targets`.
     pub labels: Vec<String>,
     /// Sorted by id.
     pub samples: Vec<Sample>,
 }
-json_format!(ShardIndex, "index.json", 2);
+json_format!(ShardIndex, "index.json", 3);
+
+/// What photographs are packed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// As they were made ready.
+    Jpeg,
+    /// Decoded: binary PPM, 8-bit RGB.
+    Ppm,
+}
+
+impl Form {
+    pub const NAMES: &'static [&'static str] = &["jpeg", "ppm"];
+
+    fn member(self, id: &str) -> String {
+        match self {
+            Self::Jpeg => format!("{id}.jpg"),
+            Self::Ppm => format!("{id}.ppm"),
+        }
+    }
+}
 
 /// Where a photograph's bytes lie, and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,10 +59,10 @@ pub struct Sample {
     pub split: Split,
     /// Shard file name.
     pub shard: String,
-    /// Of the JPEG's first byte in the shard.
+    /// Of the photograph's first byte in the shard.
     pub offset: u64,
     pub length: u64,
-    /// blake3 of the JPEG (hex).
+    /// blake3 of the photograph as it is packed (hex).
     pub digest: String,
     /// 0 or 1, a label each.
     pub targets: Vec<u8>,
@@ -60,10 +84,11 @@ pub struct ShardWriter {
 }
 
 impl ShardWriter {
-    /// A writer of `shards` shards a split into `folder`.
+    /// A writer of `shards` shards of JPEGs a split into `folder`.
     #[must_use]
     pub fn new(folder: &Path, images: ImagesCard, labels: Vec<String>, shards: u64) -> Self {
-        let index = ShardIndex { schema: ShardIndex::SCHEMA, images, labels, samples: Vec::new() };
+        let index =
+            ShardIndex { schema: ShardIndex::SCHEMA, images, photographs: Form::Jpeg, labels, samples: Vec::new() };
         Self { folder: folder.to_owned(), index, shards, open: BTreeMap::new() }
     }
 
@@ -74,7 +99,7 @@ impl ShardWriter {
     pub fn add(&mut self, id: &str, split: Split, jpeg: &[u8], targets: &[u8]) -> Result<()> {
         let shard = shard_of(id, split, self.shards);
         if !self.open.contains_key(&shard) {
-            self.open.insert(shard.clone(), ShardFile::create(&self.folder, &shard)?);
+            self.open.insert(shard.clone(), ShardFile::create(&self.folder, &shard, Form::Jpeg)?);
         }
         let file = self.open.get_mut(&shard).expect("opened above");
         let digest = blake3::hash(jpeg).to_hex().to_string();
@@ -105,6 +130,7 @@ pub fn shard_of(id: &str, split: Split, shards: u64) -> String {
 pub struct ShardFile {
     name: String,
     path: PathBuf,
+    form: Form,
     /// None: the file is there already, and what is added only counted.
     tar: Option<Tar>,
     end: u64,
@@ -122,21 +148,21 @@ impl ShardFile {
     ///
     /// # Errors
     /// When its file cannot be made.
-    pub fn create(folder: &Path, name: &str) -> Result<Self> {
+    pub fn create(folder: &Path, name: &str, form: Form) -> Result<Self> {
         std::fs::create_dir_all(folder).io("make", folder)?;
         let path = folder.join(name);
         let file = File::create(&path).io("make", &path)?;
         let tar = Some(Tar { file, waiting: Vec::new(), hasher: blake3::Hasher::new() });
-        Ok(Self { name: name.to_owned(), path, tar, end: 0 })
+        Ok(Self { name: name.to_owned(), path, form, tar, end: 0 })
     }
 
     /// A shard that lies there, made of the same samples by an earlier run: it is left as it is.
     #[must_use]
-    pub fn there(folder: &Path, name: &str) -> Self {
-        Self { name: name.to_owned(), path: folder.join(name), tar: None, end: 0 }
+    pub fn there(folder: &Path, name: &str, form: Form) -> Self {
+        Self { name: name.to_owned(), path: folder.join(name), form, tar: None, end: 0 }
     }
 
-    /// Adds a photograph (JPEG bytes and their digest, hex) with its targets, for these labels.
+    /// Adds a photograph (bytes of the shard's form and their digest, hex) with its targets, for these labels.
     ///
     /// # Errors
     /// A failed write.
@@ -144,15 +170,15 @@ impl ShardFile {
         &mut self,
         labels: &[String],
         (id, split): (&str, Split),
-        (jpeg, digest): (&[u8], String),
+        (photograph, digest): (&[u8], String),
         targets: &[u8],
     ) -> Result<Sample> {
         let start = self.end;
         let json = about(labels, id, split, targets);
         let (image, told) =
-            (Member::new(format!("{id}.jpg"), jpeg.len()), Member::new(format!("{id}.json"), json.len()));
+            (Member::new(self.form.member(id), photograph.len()), Member::new(format!("{id}.json"), json.len()));
         if let Some(tar) = &mut self.tar {
-            image.write(tar, jpeg).and_then(|()| told.write(tar, json.as_bytes())).io("write", &self.path)?;
+            image.write(tar, photograph).and_then(|()| told.write(tar, json.as_bytes())).io("write", &self.path)?;
         }
         self.end += image.length() + told.length();
         Ok(Sample {
@@ -160,7 +186,7 @@ impl ShardFile {
             split,
             shard: self.name.clone(),
             offset: start + image.before(),
-            length: jpeg.len() as u64,
+            length: photograph.len() as u64,
             digest,
             targets: targets.to_vec(),
         })
@@ -176,7 +202,7 @@ impl ShardFile {
         targets: &[u8],
     ) -> Sample {
         let json = about(labels, id, split, targets);
-        let image = Member::new(format!("{id}.jpg"), length as usize);
+        let image = Member::new(self.form.member(id), length as usize);
         let start = self.end;
         self.end += image.length() + Member::new(format!("{id}.json"), json.len()).length();
         Sample {
@@ -311,15 +337,22 @@ pub struct ShardReader {
     pub index: ShardIndex,
     /// The shards that were read of, held open.
     files: Mutex<BTreeMap<String, Arc<File>>>,
+    /// Those that were looked at.
+    maps: Maps,
 }
 
 impl ShardReader {
     /// Opens a folder of shards.
     pub fn open(folder: &Path) -> Result<Self> {
-        Ok(Self { folder: folder.to_owned(), index: ShardIndex::read(folder)?, files: Mutex::default() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            index: ShardIndex::read(folder)?,
+            files: Mutex::default(),
+            maps: Maps::default(),
+        })
     }
 
-    /// The JPEG bytes of a sample, checked against its digest.
+    /// The bytes of a sample's photograph, checked against its digest.
     ///
     /// # Errors
     /// A missing or short shard, or bytes that are not those packed.
@@ -327,9 +360,18 @@ impl ShardReader {
         let path = self.folder.join(&sample.shard);
         let mut bytes = vec![0; sample.length as usize];
         self.file(&sample.shard, &path)?.read_exact_at(&mut bytes, sample.offset).io("read", &path)?;
-        if blake3::hash(&bytes).to_hex().as_str() != sample.digest {
-            return Err(Error::at(&path, format!("the bytes of `{}` are damaged", sample.id)));
-        }
+        check(sample, &bytes, &path)?;
+        Ok(bytes)
+    }
+
+    /// The same without a copy: as they lie in the shard.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn view(&self, sample: &Sample) -> Result<Mapped> {
+        let path = self.folder.join(&sample.shard);
+        let bytes = self.maps.view(&sample.shard, &path, sample.offset..sample.offset + sample.length)?;
+        check(sample, &bytes, &path)?;
         Ok(bytes)
     }
 
@@ -342,6 +384,15 @@ impl ShardReader {
         let file = Arc::new(File::open(path).io("open", path)?);
         files.insert(shard.to_owned(), Arc::clone(&file));
         Ok(file)
+    }
+}
+
+/// That the bytes are those packed.
+fn check(sample: &Sample, bytes: &[u8], path: &Path) -> Result<()> {
+    if blake3::hash(bytes).to_hex().as_str() == sample.digest {
+        Ok(())
+    } else {
+        Err(Error::at(path, format!("the bytes of `{}` are damaged", sample.id)))
     }
 }
 
@@ -407,8 +458,8 @@ mod tests {
         let labels = vec!["rust".to_owned()];
         let long = "x".repeat(120);
         let samples: [(&str, usize); 4] = [("a", 513), ("b", 0), ("c", 512), (&long, 7)];
-        let mut new = ShardFile::create(folder.path(), "val-000.tar").expect("makes");
-        let mut there = ShardFile::there(folder.path(), "val-000.tar");
+        let mut new = ShardFile::create(folder.path(), "val-000.tar", Form::Jpeg).expect("makes");
+        let mut there = ShardFile::there(folder.path(), "val-000.tar", Form::Jpeg);
         for (id, length) in samples {
             let jpeg = vec![7; length];
             let digest = blake3::hash(&jpeg).to_hex().to_string();
@@ -433,13 +484,18 @@ mod tests {
         let reader = ShardReader::open(folder.path()).expect("opens");
         for sample in &reader.index.samples {
             assert_eq!(reader.read(sample).expect("reads"), sample.id.repeat(700).as_bytes());
+            assert_eq!(*reader.view(sample).expect("maps"), *sample.id.repeat(700).as_bytes());
         }
         let sample = reader.index.samples[1].clone();
         let path = folder.path().join(&sample.shard);
         let mut bytes = std::fs::read(&path).expect("reads");
         bytes[sample.offset as usize + 5] ^= 1;
         std::fs::write(&path, bytes).expect("writes");
-        let error = reader.read(&sample).expect_err("damaged");
-        assert!(error.message.ends_with("the bytes of `b` are damaged"), "{error}");
+        let errors = [reader.read(&sample).err(), reader.view(&sample).err()].map(|error| error.expect("damaged"));
+        for error in errors {
+            assert!(error.message.ends_with("the bytes of `b` are damaged"), "{error}");
+        }
+        let far = Sample { offset: u64::MAX / 2, ..sample };
+        assert!(reader.read(&far).is_err() && reader.view(&far).is_err());
     }
 }
