@@ -3,7 +3,7 @@
 use crate::explain::{DRAWN_CRATES, EXPLANATION, Look, View, Way, labels, panel};
 use crate::infer::Trained;
 use crate::{NETWORK, device};
-use plantpipe_pixels::{RgbImage, decode, encode_png, prepare};
+use plantpipe_pixels::{Photo, RgbImage, decode, encode_png, held, prepare};
 use plantpipe_stage::format::{Answer, Answers};
 use plantpipe_stage::sources;
 use plantpipe_stage::{Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, Reads, Result, Uses, code};
@@ -151,14 +151,14 @@ fn load(asked: &AskedImage, model: &Trained) -> Result<RgbImage> {
 struct Ready<'a> {
     names: Vec<&'a str>,
     files: Vec<&'a str>,
-    images: Vec<RgbImage>,
+    images: Vec<Photo>,
 }
 
 impl<'a> Ready<'a> {
     fn add(&mut self, name: &'a str, file: &'a str, image: RgbImage) {
         self.names.push(name);
         self.files.push(file);
-        self.images.push(image);
+        self.images.push(held(image));
     }
 
     /// The rows, and the panels where they are wanted.

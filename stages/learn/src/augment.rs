@@ -1,9 +1,10 @@
 //! How a training photograph is varied, by a key and nothing else: [`Augment`] draws a box, a turn and a colour shift.
 
 use crate::turn::{WAYS, turn};
-use plantpipe_pixels::{Rgb, RgbImage, crop_resize};
+use plantpipe_pixels::{ImageBuffer, Rgb, RgbImage, crop_resize};
 use plantpipe_stage::random::{ChaCha8Rng, keyed};
 use rand::RngExt;
+use std::ops::Deref;
 
 /// What may be varied, and how far.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,13 @@ pub(crate) struct Augment {
 
 impl Augment {
     /// The photograph as item `item` of epoch `epoch` sees it, `size` x `size`.
-    pub(crate) fn apply(&self, photo: &RgbImage, seed: u64, epoch: u64, item: u64) -> RgbImage {
+    pub(crate) fn apply<C: Deref<Target = [u8]>>(
+        &self,
+        photo: &ImageBuffer<Rgb<u8>, C>,
+        seed: u64,
+        epoch: u64,
+        item: u64,
+    ) -> RgbImage {
         let mut rng = keyed(seed, "augment", &[epoch, item]);
         let [x, y, w, h] = self.draw_box(&mut rng, photo.width() as f32, photo.height() as f32);
         let mut image = crop_resize(photo, x, y, w, h, self.size, self.size);

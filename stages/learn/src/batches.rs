@@ -4,7 +4,7 @@
 use crate::augment::Augment;
 use crate::turn::turn;
 use burn::tensor::{Device, Tensor, TensorData};
-use plantpipe_pixels::{RgbImage, decode, resize, to_chw};
+use plantpipe_pixels::{Photo, RgbImage, photo, resize, to_chw};
 use plantpipe_stage::format::{ImagesCard, Preprocessing, Sample, ShardReader, Split};
 use plantpipe_stage::random::keyed;
 use plantpipe_stage::{Pace, Result, ahead};
@@ -15,13 +15,14 @@ use std::path::Path;
 /// Photographs that are held decoded at a time by those who see each once.
 pub(crate) const CHUNK: usize = 256;
 
-/// The decoded photographs of some splits, sorted by id within each split, 8 bits a channel.
+/// The decoded photographs of some splits, sorted by id within each split, 8 bits a channel; those that are packed decoded lie
+/// where they are.
 pub(crate) struct Photos {
     /// How they were made ready.
     pub(crate) ready: ImagesCard,
     pub(crate) labels: Vec<String>,
     pub(crate) samples: Vec<Sample>,
-    pub(crate) images: Vec<RgbImage>,
+    pub(crate) images: Vec<Photo>,
 }
 
 impl Photos {
@@ -43,8 +44,8 @@ impl Photos {
         let images = samples
             .par_iter()
             .map(|sample| {
-                let bytes = reader.read(sample)?;
-                decode(&bytes, &shards.join(&sample.shard).join(format!("{}.jpg", sample.id)))
+                let file = reader.view(sample)?;
+                photo(file, &shards.join(&sample.shard).join(format!("{}.jpg", sample.id)))
             })
             .collect::<Result<_>>()?;
         Ok(Self { ready: reader.index.images.clone(), labels: reader.index.labels.clone(), samples, images })
@@ -92,7 +93,7 @@ impl Batch {
 
 /// How photographs become batches.
 pub(crate) struct Batches<'a> {
-    pub(crate) images: &'a [RgbImage],
+    pub(crate) images: &'a [Photo],
     pub(crate) preprocessing: &'a Preprocessing,
     pub(crate) batch: usize,
 }

@@ -8,7 +8,7 @@ use crate::weights::{self, Checkpoint, Wanted};
 use crate::words::counted;
 use crate::{CRATES, NETWORK, device};
 use burn::tensor::Device;
-use plantpipe_pixels::{RgbImage, decode, pillow};
+use plantpipe_pixels::{Photo, decode, held, pillow};
 use plantpipe_stage::format::{Fit, ImagesCard, JsonFormat, OutputRow, Outputs, Preprocessing, Scores};
 use plantpipe_stage::sources;
 use plantpipe_stage::{Arity, Code, Context, Error, InputSpec, IoContext, Kind, OutputSpec, Reads, Result, Uses, code};
@@ -130,7 +130,7 @@ fn run(ctx: &Context) -> Result<()> {
     // A batch at a time, and only at the network's size: no more photographs than these lie in memory.
     for batch in params.images.chunks(params.batch) {
         let (mut names, mut images) = (Vec::new(), Vec::new());
-        let loaded: Vec<Result<RgbImage>> = batch.par_iter().map(|image| load(image, asked.size)).collect();
+        let loaded: Vec<Result<Photo>> = batch.par_iter().map(|image| load(image, asked.size)).collect();
         for (image, loaded) in batch.iter().zip(loaded) {
             match loaded {
                 Ok(pixels) => {
@@ -197,10 +197,10 @@ fn names(file: Option<&Path>, outputs: usize) -> Result<Vec<String>> {
 }
 
 /// A photograph, upright, squashed to a square as Pillow does it.
-fn load(asked: &AskedImage, size: u32) -> Result<RgbImage> {
+fn load(asked: &AskedImage, size: u32) -> Result<Photo> {
     let name = Path::new(&asked.name);
     let bytes = std::fs::read(&asked.path).io("read", name)?;
-    Ok(pillow::squash(&decode(&bytes, name)?, size, size))
+    Ok(held(pillow::squash(&decode(&bytes, name)?, size, size)))
 }
 
 /// The photographs have been squashed to the network's size by then, and were never encoded.

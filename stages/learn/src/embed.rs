@@ -10,7 +10,7 @@ use crate::weights::{self, Wanted};
 use crate::words::{counted, speed};
 use crate::{CRATES, NETWORK, device};
 use burn::tensor::Device;
-use plantpipe_pixels::{RgbImage, resize};
+use plantpipe_pixels::{Photo, RgbImage, resize};
 use plantpipe_stage::format::{
     Backbone, FeaturesCard, FeaturesSample, JsonFormat, MODEL_WEIGHTS, ModelCard, Preprocessing, Sample, ShardReader,
     features_bytes, features_file,
@@ -289,7 +289,7 @@ fn embed(
 
 impl Params {
     /// A view of a photograph, `size` x `size`, by its id and number alone.
-    fn view(&self, photo: &RgbImage, id: &str, view: usize, size: u32) -> RgbImage {
+    fn view(&self, photo: &Photo, id: &str, view: usize, size: u32) -> RgbImage {
         match self.vary {
             _ if view == 0 => resize(photo, size, size),
             Vary::Turns => turn(&resize(photo, size, size), view as u32),

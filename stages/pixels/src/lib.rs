@@ -8,6 +8,7 @@ mod encode;
 mod huffman;
 mod jpeg;
 pub mod palette;
+mod photo;
 pub mod pillow;
 mod ppm;
 mod prepare;
@@ -21,8 +22,9 @@ pub mod text;
 pub use blur::blur;
 pub use decode::{decode, dimensions};
 pub use encode::{encode_grey_png, encode_jpeg, encode_png};
-pub use image::{GrayImage, Rgb, RgbImage};
+pub use image::{GrayImage, ImageBuffer, Rgb, RgbImage};
 pub use palette::overlay;
+pub use photo::{Photo, Pixels, held, photo};
 pub use ppm::{encode_ppm, ppm_length, view_ppm};
 pub use prepare::{prepare, square};
 pub use resize::{crop_resize, resize};
@@ -45,6 +47,7 @@ pub const CODE: Code = code!(
     "jpeg/scan.rs",
     "jpeg/transform.rs",
     "jpeg/vectors.rs",
+    "photo.rs",
     "pillow.rs",
     "ppm.rs",
     "prepare.rs",

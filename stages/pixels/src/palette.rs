@@ -1,6 +1,7 @@
 //! Colours for maps that colour-blind people can read: [`viridis`] and [`turbo`], and [`overlay`] on a photograph.
 
-use image::RgbImage;
+use image::{ImageBuffer, Rgb, RgbImage};
+use std::ops::Deref;
 
 /// Viridis (Smith, van der Walt, 2015): lightness rises evenly. `value` is 0 to 1 and is cut to it.
 #[must_use]
@@ -22,9 +23,10 @@ pub fn turbo(value: f32) -> [u8; 3] {
 /// # Panics
 /// When the map does not hold a value a pixel.
 #[must_use]
-pub fn overlay(photo: &RgbImage, map: &[f32], alpha: f32) -> RgbImage {
+pub fn overlay<C: Deref<Target = [u8]>>(photo: &ImageBuffer<Rgb<u8>, C>, map: &[f32], alpha: f32) -> RgbImage {
     assert_eq!(map.len(), photo.width() as usize * photo.height() as usize, "a value a pixel");
-    let mut mixed = photo.clone();
+    let (width, height) = photo.dimensions();
+    let mut mixed = RgbImage::from_raw(width, height, photo.as_raw().to_vec()).expect("three bytes a pixel");
     for (pixel, value) in mixed.pixels_mut().zip(map) {
         for (channel, color) in pixel.0.iter_mut().zip(turbo(*value)) {
             *channel = (f32::from(*channel) * (1.0 - alpha) + f32::from(color) * alpha).round() as u8;

@@ -2,7 +2,8 @@
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::RgbImage;
+use image::{ImageBuffer, Rgb, RgbImage};
+use std::ops::Deref;
 
 /// Squashes the whole photograph to `width` x `height`; bicubic (Catmull-Rom), widened when shrinking so that nothing
 /// aliases.
@@ -10,9 +11,9 @@ use image::RgbImage;
 /// # Panics
 /// When a side, old or new, is 0.
 #[must_use]
-pub fn resize(image: &RgbImage, width: u32, height: u32) -> RgbImage {
+pub fn resize<C: Deref<Target = [u8]>>(image: &ImageBuffer<Rgb<u8>, C>, width: u32, height: u32) -> RgbImage {
     if image.dimensions() == (width, height) {
-        return image.clone();
+        return RgbImage::from_raw(width, height, image.as_raw().to_vec()).expect("three bytes a pixel");
     }
     crop_resize(image, 0.0, 0.0, image.width() as f32, image.height() as f32, width, height)
 }
@@ -24,7 +25,15 @@ pub fn resize(image: &RgbImage, width: u32, height: u32) -> RgbImage {
 /// # Panics
 /// When a side of the photograph or of the result is 0.
 #[must_use]
-pub fn crop_resize(image: &RgbImage, x: f32, y: f32, w: f32, h: f32, width: u32, height: u32) -> RgbImage {
+pub fn crop_resize<C: Deref<Target = [u8]>>(
+    image: &ImageBuffer<Rgb<u8>, C>,
+    x: f32,
+    y: f32,
+    w: f32,
+    h: f32,
+    width: u32,
+    height: u32,
+) -> RgbImage {
     let (left, across) = clamp(x, w, image.width());
     let (top, down) = clamp(y, h, image.height());
     let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3)
@@ -64,7 +73,6 @@ fn clamp(start: f32, length: f32, limit: u32) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::Rgb;
 
     #[test]
     fn halving_a_fine_checkerboard_gives_grey_and_no_moire() {

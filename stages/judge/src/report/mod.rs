@@ -84,11 +84,27 @@ pub const REPORT: Kind = Kind {
             default: Some("12"),
         },
     ],
-    code: &[&CODE, &sources::DOCUMENTS, &sources::SHARDS],
-    crates: &["base64", "pulldown-cmark"],
+    code: &[&CODE, &sources::DOCUMENTS, &sources::SHARDS, &plantpipe_pixels::CODE],
+    crates: CRATES,
     uses: Uses { lineage: true, published: true, ..Uses::NOTHING },
     run,
 };
+
+/// Those of the page, and those of `plantpipe_pixels`: photographs that are packed decoded are shown as JPEGs.
+const CRATES: &[&str] = &[
+    "base64",
+    "fast_image_resize",
+    "flate2",
+    "image",
+    "image-webp",
+    "jpeg-encoder",
+    "memchr",
+    "png",
+    "pulldown-cmark",
+    "pulp",
+    "zlib-rs",
+    "zune-jpeg",
+];
 
 const CODE: Code = code!(
     "judge",

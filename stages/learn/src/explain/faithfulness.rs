@@ -3,7 +3,7 @@
 
 use super::look::{Look, Sight};
 use super::map::Map;
-use plantpipe_pixels::{Rgb, RgbImage, blur, resize};
+use plantpipe_pixels::{Photo, Rgb, RgbImage, blur, held, resize};
 use plantpipe_stage::Result;
 use plantpipe_stage::format::{AreaSummary, Areas, CamPanel, Faithfulness, Interval, MapFaithfulness};
 use plantpipe_stage::random::keyed;
@@ -32,13 +32,13 @@ impl<'a> Trial<'a> {
     ///
     /// # Errors
     /// An answer that is no finite number.
-    pub(super) fn new(look: &'a Look, photo: &RgbImage, id: &'a str, steps: usize, batch: usize) -> Result<Self> {
+    pub(super) fn new(look: &'a Look, photo: &Photo, id: &'a str, steps: usize, batch: usize) -> Result<Self> {
         let size = look.model.card.preprocessing.size;
         let photo = resize(photo, size, size);
         let plain = RgbImage::from_pixel(size, size, mean_colour(&photo));
         let blurred = blur(&photo, size as f32 * BLUR);
         let pictures = [photo, plain, blurred];
-        let ends = look.answers(&look.batches(&pictures, batch), |_| id, |_| ())?;
+        let ends = look.answers(&look.batches(&pictures.clone().map(held), batch), |_| id, |_| ())?;
         let ends = ends.try_into().expect("an answer a picture");
         let [photo, plain, blurred] = pictures;
         Ok(Self { look, id, steps, batch, photo, plain, blurred, ends })
@@ -59,10 +59,11 @@ impl<'a> Trial<'a> {
         let orders = orders.map(|map| falling(&map.values, &ties));
 
         let [deletion, insertion] = [(&self.photo, &self.plain), (&self.blurred, &self.photo)];
-        let pictures: Vec<RgbImage> = [deletion, insertion]
+        let pictures: Vec<Photo> = [deletion, insertion]
             .iter()
             .flat_map(|ends| orders.iter().map(move |order| (ends, order)))
             .flat_map(|((from, to), order)| course(from, to, order, self.steps))
+            .map(held)
             .collect();
         let answers = self.look.answers(&self.look.batches(&pictures, self.batch), |_| self.id, |_| ())?;
         let [photo, plain, blurred] = self.ends.each_ref().map(|answer| f64::from(answer[sight.label]));

@@ -10,7 +10,7 @@ use crate::infer::{Trained, logits, sigmoid};
 use crate::models::Network;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use plantpipe_pixels::RgbImage;
+use plantpipe_pixels::Photo;
 use plantpipe_stage::Result;
 
 /// What the network sees on one photograph for one label.
@@ -36,7 +36,7 @@ const ATTENDED: usize = 8;
 
 impl Look<'_> {
     /// Photographs as the model wants them, `batch` at a time.
-    pub(crate) fn batches<'b>(&'b self, images: &'b [RgbImage], batch: usize) -> Batches<'b> {
+    pub(crate) fn batches<'b>(&'b self, images: &'b [Photo], batch: usize) -> Batches<'b> {
         Batches { images, preprocessing: &self.model.card.preprocessing, batch }
     }
 

@@ -5,8 +5,9 @@ use super::look::Sight;
 use super::map::Map;
 use super::method::Method;
 use plantpipe_pixels::palette::turbo;
-use plantpipe_pixels::{Rgb, RgbImage, overlay, resize, text};
+use plantpipe_pixels::{ImageBuffer, Rgb, RgbImage, overlay, resize, text};
 use plantpipe_stage::format::MapPer;
+use std::ops::Deref;
 
 /// One map with what its caption says.
 pub(crate) struct View<'a> {
@@ -23,7 +24,12 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     /// What is seen on a photograph whose truth nobody knows.
-    pub(crate) fn of(sight: &Sight, label: &'a str, photo: &RgbImage, threshold: f64) -> Self {
+    pub(crate) fn of<C: Deref<Target = [u8]>>(
+        sight: &Sight,
+        label: &'a str,
+        photo: &ImageBuffer<Rgb<u8>, C>,
+        threshold: f64,
+    ) -> Self {
         Self {
             label,
             probability: sight.probability,
@@ -75,7 +81,13 @@ const ALPHA: f32 = 0.5;
 /// The photograph under its id and true labels (where these are known), then an overlay a view with its label,
 /// probability and verdict; under the photograph the method and the scale of the colours. Where lesions were measured,
 /// each view says so.
-pub(crate) fn panel(photo: &RgbImage, id: &str, truth: Option<&[String]>, method: Method, views: &[View]) -> RgbImage {
+pub(crate) fn panel<C: Deref<Target = [u8]>>(
+    photo: &ImageBuffer<Rgb<u8>, C>,
+    id: &str,
+    truth: Option<&[String]>,
+    method: Method,
+    views: &[View],
+) -> RgbImage {
     let (width, height) = tile_size(photo);
     let column = width.max(TILE * 3 / 4) + GAP;
     let columns = views.len() as u32 + 1;
@@ -111,7 +123,7 @@ pub(crate) fn panel(photo: &RgbImage, id: &str, truth: Option<&[String]>, method
 }
 
 /// The photograph's proportions, [`TILE`] pixels on the longer side.
-fn tile_size(photo: &RgbImage) -> (u32, u32) {
+fn tile_size<C: Deref<Target = [u8]>>(photo: &ImageBuffer<Rgb<u8>, C>) -> (u32, u32) {
     let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
     let scale = f64::from(TILE) / width.max(height);
     let side = |length: f64| (length * scale).round().max(1.0) as u32;
