@@ -1,4 +1,4 @@
-//! Time to accuracy: from a folder of photographs to a val exact match, by plantpipe and by a plain PyTorch recipe.
+//! Time to accuracy: from a folder of photographs to a val exact match, by plantpipe and by a plain `PyTorch` recipe.
 //!
 //! ```sh
 //! DATASET=DIR WEIGHTS=efficientnet_lite0.safetensors PEERS_PYTHON=venv/bin/python cargo bench --bench accuracy -- [--percent 80]
@@ -6,7 +6,7 @@
 //!
 //! One after the other on the same machine; each time is from the start of the program, reading and packing included, to
 //! the end of the first epoch at whose end val exact match has reached the goal. Validation counts for plantpipe, but not
-//! for PyTorch.
+//! for `PyTorch`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
