@@ -33,7 +33,7 @@ impl Deref for Pixels {
 /// The photograph of a packed file: a PPM is looked at where it lies, others are decoded.
 ///
 /// # Errors
-/// As [`decode`].
+/// As [`decode()`].
 pub fn photo(file: Mapped, path_for_errors: &Path) -> Result<Photo> {
     match view_ppm(&file) {
         Some(((width, height), start)) => {
