@@ -9,7 +9,8 @@ pub const CHECKPOINT: Code = code!("stage", "checkpoint.rs");
 /// How photographs were made ready.
 pub const IMAGES: Code = code!("stage", "format/images.rs");
 /// Reading and writing shards.
-pub const SHARDS: Code = code!("stage", "ahead.rs", "format/images.rs", "format/mapped.rs", "format/shards.rs");
+pub const SHARDS: Code =
+    code!("stage", "ahead.rs", "format/images.rs", "format/mapped.rs", "format/shards.rs", "format/ustar.rs");
 /// Reading and writing features.
 pub const FEATURES: Code = code!("stage", "format/features.rs");
 /// Reading and writing tables: labels, multi-hot labels, splits, predictions.

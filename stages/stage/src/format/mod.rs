@@ -43,6 +43,7 @@ mod predictions;
 mod shards;
 mod splits;
 mod table;
+mod ustar;
 
 pub use analysis::{Analysis, Combination, Picture, SplitAnalysis};
 pub use answers::{Answer, Answers};
