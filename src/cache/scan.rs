@@ -93,7 +93,7 @@ impl Scanner {
             let mut stats = Arc::clone(&known.snapshot.stats);
             if !known.racy.is_empty() {
                 let stats = Arc::make_mut(&mut stats);
-                known.racy.iter().for_each(|at| stats[*at] = Stat::NEVER);
+                known.racy.iter().for_each(|at| stats[*at] = stats[*at].forgotten());
             }
             let name = name(&self.base, place);
             let file = file(&self.folder, &name);
@@ -265,7 +265,7 @@ fn look(place: &Path, seen: Seen, earlier: Option<Known>, linked: Option<&Linked
         }
         Some(mut known) => {
             let stats = Arc::make_mut(&mut known.snapshot.stats);
-            known.racy.iter().for_each(|at| stats[*at] = Stat::NEVER);
+            known.racy.iter().for_each(|at| stats[*at] = stats[*at].forgotten());
             known.snapshot
         }
         None => Snapshot { manifest: Arc::default(), stats: Arc::default() },
@@ -378,6 +378,22 @@ mod tests {
         write("d/a.jpg", "1");
         fs::remove_file(place.join("d/t.csv")).expect("removes");
         assert_eq!(changed()[1..], ["d/a.jpg", "d/t.csv"]);
+    }
+
+    #[test]
+    fn a_file_touched_just_now_keeps_its_size_in_the_manifest_that_is_remembered() {
+        let root = tempfile::tempdir().expect("a folder");
+        let place = root.path().join("place");
+        fs::create_dir(&place).expect("makes");
+        let file = fs::File::create(place.join("a")).expect("creates");
+        file.set_modified(SystemTime::now() + Duration::from_secs(60)).expect("touches");
+        let mut first = scanner(root.path());
+        let found = first.scan(&place).expect("scans").manifest;
+        first.save().expect("saves");
+        let mut second = scanner(root.path());
+        let remembered = second.manifest(&place, found.digest()).expect("is known");
+        assert_eq!(remembered.get("a"), found.get("a"));
+        assert_ne!(*second.known(&place).expect("is known").snapshot.stats, walk(&place).expect("walks").stats);
     }
 
     #[test]

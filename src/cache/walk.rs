@@ -25,6 +25,11 @@ impl Stat {
     /// What no file has.
     pub const NEVER: Self = Self { size: u64::MAX, mtime: i64::MIN, ctime: i64::MIN, inode: u64::MAX };
 
+    /// Of a file as long as this one that no file has.
+    pub fn forgotten(self) -> Self {
+        Self { size: self.size, ..Self::NEVER }
+    }
+
     #[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "the types of the fields differ between systems")]
     fn of(stat: &rustix::fs::Stat) -> Self {
         let nanos = |seconds: i64, nanos: i64| seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos);
