@@ -386,7 +386,7 @@ mod tests {
         let place = root.path().join("place");
         fs::create_dir(&place).expect("makes");
         let file = fs::File::create(place.join("a")).expect("creates");
-        file.set_modified(SystemTime::now() + Duration::from_secs(60)).expect("touches");
+        file.set_modified(SystemTime::now() + Duration::from_mins(1)).expect("touches");
         let mut first = scanner(root.path());
         let found = first.scan(&place).expect("scans").manifest;
         first.save().expect("saves");
