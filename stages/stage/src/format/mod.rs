@@ -73,8 +73,14 @@ pub use shards::{Form, Sample, ShardFile, ShardIndex, ShardReader, ShardWriter, 
 pub use splits::Splits;
 
 use crate::{Error, IoContext, Result};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::Path;
+
+/// What every document says of itself.
+#[derive(Deserialize)]
+struct Told {
+    schema: u32,
+}
 
 /// A format that is one JSON document in a folder.
 pub trait JsonFormat: Serialize + DeserializeOwned {
@@ -82,21 +88,19 @@ pub trait JsonFormat: Serialize + DeserializeOwned {
     const FILE: &'static str;
     /// The version written, and the only one read.
     const SCHEMA: u32;
-    /// The version that this document carries.
-    fn schema(&self) -> u32;
 
     /// Reads `<folder>/<FILE>`.
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(Self::FILE);
         let text = std::fs::read_to_string(&path).io("read", &path)?;
-        let document: Self = serde_json::from_str(&text).map_err(|error| Error::at(&path, error))?;
-        if document.schema() != Self::SCHEMA {
-            return Err(Error::at(
-                &path,
-                format!("schema {}, but this plantpipe reads {}", document.schema(), Self::SCHEMA),
-            ));
+        // First of all: a document of another schema may lack anything else.
+        if let Ok(Told { schema }) = serde_json::from_str(&text)
+            && schema != Self::SCHEMA
+        {
+            let message = format!("schema {schema}, but this plantpipe reads {}", Self::SCHEMA);
+            return Err(Error::at(&path, message).hint("make it again with this plantpipe"));
         }
-        Ok(document)
+        serde_json::from_str(&text).map_err(|error| Error::at(&path, error))
     }
 
     /// Writes `<folder>/<FILE>`, indented, with a newline at the end.
@@ -114,10 +118,26 @@ macro_rules! json_format {
         impl crate::format::JsonFormat for $type {
             const FILE: &'static str = $file;
             const SCHEMA: u32 = $schema;
-            fn schema(&self) -> u32 {
-                self.schema
-            }
         }
     };
 }
 use json_format;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_of_another_schema_is_refused_by_that_and_not_by_what_it_lacks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join(ImagesCard::FILE), r#"{"schema": 99, "side": 7}"#).expect("writes");
+        let error = ImagesCard::read(folder.path()).expect_err("refused");
+        assert!(
+            error.message.ends_with(&format!("schema 99, but this plantpipe reads {}", ImagesCard::SCHEMA)),
+            "{error}"
+        );
+        std::fs::write(folder.path().join(ImagesCard::FILE), r#"{"side": 7}"#).expect("writes");
+        let error = ImagesCard::read(folder.path()).expect_err("refused");
+        assert!(error.message.contains("unknown field `side`"), "{error}");
+    }
+}
