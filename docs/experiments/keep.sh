@@ -1,5 +1,6 @@
 #!/bin/sh
-# Copies the small results of the stages that ran (predictions, metrics, learning curves) from cache/out into results/.
+# Copies the small results of the stages that ran (predictions, metrics, learning curves) from cache/out into results/, those
+# of stages that are no longer in pipeline.toml included: sweep them out by hand.
 set -eu
 cd "$(dirname "$0")"
 for file in cache/out/*/predictions/predictions.csv cache/out/*/evaluation/evaluation.json \

@@ -161,6 +161,7 @@ fn a_copy_without_photographs_keeps_the_words_and_the_charts() {
     world.add_duplicates();
     world.add_shards(1);
     world.add_cams("train", 2, None);
+    world.add_cams_as("again", "train", 2, None);
     world.action.params.insert("photographs".into(), false.into());
     let page = world.page();
     let shown = links(&page);
@@ -169,7 +170,7 @@ fn a_copy_without_photographs_keeps_the_words_and_the_charts() {
         assert!(!shown.iter().any(|link| link.starts_with(folder)), "{shown:?}");
     }
     assert!(page.contains("Pictures that show photographs were left out of this copy."));
-    assert!(page.contains("None of 2 panels is shown.") && page.contains("| `x0` | test | `rust` |"));
+    assert!(page.contains("None of 4 panels is shown.") && page.contains("| `x0` | test | `rust` |"));
 }
 
 #[test]
