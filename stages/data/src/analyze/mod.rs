@@ -105,17 +105,19 @@ fn run(context: &Context) -> Result<()> {
 }
 
 fn pictures(contact: usize) -> Vec<Picture> {
-    let picture = |file: &str, caption: String| Picture { file: file.to_owned(), caption };
+    let picture = |file: &str, caption: String, photographs| Picture { file: file.to_owned(), caption, photographs };
     let each = if contact == 1 { "one photograph".to_owned() } else { format!("up to {contact} photographs") };
     vec![
         picture(
             CONTACT_FILE,
             format!("Contact sheet: {each} of each label, drawn by a hash of their names, not by their looks"),
+            true,
         ),
-        picture(LABELS_FILE, "How many photographs of each split carry each label".to_owned()),
+        picture(LABELS_FILE, "How many photographs of each split carry each label".to_owned(), false),
         picture(
             COOCCURRENCE_FILE,
             "How many photographs carry both of two labels; on the diagonal, how many carry the label".to_owned(),
+            false,
         ),
     ]
 }

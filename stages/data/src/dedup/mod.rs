@@ -156,6 +156,7 @@ fn picture(number: usize, shown: usize, groups: usize) -> Picture {
         caption: format!(
             "Near-duplicate photographs, a row a group: {first} to {last} of {groups}, those with contradictions first"
         ),
+        photographs: true,
     }
 }
 

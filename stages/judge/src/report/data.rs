@@ -22,13 +22,14 @@ pub(super) fn section(material: &Material, folder: &mut Folder) -> Result<Vec<Bl
             format!("analysis/{}", file_name(&part.stage))
         };
         blocks.extend(introduction(&part.content));
-        let mut pictures = pictures(part, |part| &part.pictures, &place, folder)?.into_iter();
-        // The first picture (the contact sheet) says what this is about; charts repeat the tables.
-        blocks.extend(pictures.next());
+        // Photographs (the contact sheet) say what this is about; charts repeat the tables.
+        let photographs = part.content.pictures.iter().filter(|picture| picture.photographs);
+        blocks.extend(pictures(part, photographs, &place, folder)?);
         blocks.extend(splits(&part.content));
         blocks.extend(labels(&part.content));
         blocks.extend(combinations(&part.content));
-        blocks.extend(pictures);
+        let charts = part.content.pictures.iter().filter(|picture| !picture.photographs);
+        blocks.extend(pictures(part, charts, &place, folder)?);
     }
     blocks.extend(duplicates::blocks(material, folder)?);
     Ok(blocks)
@@ -45,10 +46,10 @@ fn introduction(analysis: &Analysis) -> Vec<Block> {
     blocks
 }
 
-/// An artifact's pictures, copied to `place`.
-pub(super) fn pictures<T>(
+/// Pictures of an artifact, copied to `place`.
+pub(super) fn pictures<'p, T>(
     part: &Part<T>,
-    of: impl Fn(&T) -> &[format::Picture],
+    pictures: impl Iterator<Item = &'p format::Picture>,
     place: &str,
     folder: &mut Folder,
 ) -> Result<Vec<Block>> {
@@ -58,7 +59,7 @@ pub(super) fn pictures<T>(
         folder.copy(from, &found.file, &link)?;
         Ok(Block::Picture(Picture { link, caption: found.caption.clone() }))
     };
-    of(&part.content).iter().map(copy).collect()
+    pictures.map(copy).collect()
 }
 
 fn splits(analysis: &Analysis) -> Vec<Block> {

@@ -19,7 +19,7 @@ pub(super) fn blocks(material: &Material, folder: &mut Folder) -> Result<Vec<Blo
         };
         blocks.push(Block::Heading(heading));
         blocks.push(Block::Text(found(&part.content)));
-        blocks.extend(pictures(part, |found| &found.pictures, &place, folder)?);
+        blocks.extend(pictures(part, part.content.pictures.iter(), &place, folder)?);
         blocks.extend(contradictions(part));
     }
     Ok(blocks)

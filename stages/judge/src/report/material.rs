@@ -60,6 +60,17 @@ impl Material {
         })
     }
 
+    /// Forgets whatever picture shows photographs; the words about them stay.
+    pub(super) fn leave_out_photographs(&mut self) {
+        self.photographs = Photographs::none();
+        for part in &mut self.analyses {
+            part.content.pictures.retain(|picture| !picture.photographs);
+        }
+        for part in &mut self.duplicates {
+            part.content.pictures.retain(|picture| !picture.photographs);
+        }
+    }
+
     /// The model behind an artifact, where the report was given it.
     pub(super) fn model<T>(&self, part: &Part<T>) -> Option<&Model> {
         let stage = part.model.as_ref()?;

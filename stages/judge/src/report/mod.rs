@@ -83,6 +83,12 @@ pub const REPORT: Kind = Kind {
             ty: ParamType::Int { min: 0, max: 1000 },
             default: Some("12"),
         },
+        ParamSpec {
+            name: "photographs",
+            doc: "false: leave out every picture that shows photographs, for a copy to pass on where they may not be",
+            ty: ParamType::Bool,
+            default: Some("true"),
+        },
     ],
     code: &[&CODE, &sources::DOCUMENTS, &sources::SHARDS],
     crates: &["base64", "pulldown-cmark"],
@@ -147,11 +153,15 @@ pub(crate) struct Params {
     title: String,
     panels: usize,
     doubts: usize,
+    photographs: bool,
 }
 
 fn run(ctx: &Context) -> Result<()> {
     let params: Params = ctx.params()?;
-    let material = Material::gather(ctx)?;
+    let mut material = Material::gather(ctx)?;
+    if !params.photographs {
+        material.leave_out_photographs();
+    }
     let mut folder = Folder::new(ctx.output("report")?);
     let document = page::compose(&material, &params, &mut folder)?;
     folder.write("report.md", markdown::write(&document))?;

@@ -20,6 +20,11 @@ impl Photographs {
         shards.iter().map(|artifact| ShardReader::open(&artifact.path)).collect::<Result<_>>().map(Self)
     }
 
+    /// None is found.
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     fn jpeg(&self, id: &str) -> Result<Option<Vec<u8>>> {
         for reader in &self.0 {
             let samples = &reader.index.samples;

@@ -26,7 +26,7 @@ pub struct Analysis {
     pub dimensions: BTreeMap<String, u64>,
     pub pictures: Vec<Picture>,
 }
-json_format!(Analysis, "analysis.json", 1);
+json_format!(Analysis, "analysis.json", 2);
 
 /// One split's counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,4 +62,6 @@ pub struct Picture {
     pub file: String,
     /// What it shows: the caption and the alternative text.
     pub caption: String,
+    /// Whether it shows photographs of the data set.
+    pub photographs: bool,
 }

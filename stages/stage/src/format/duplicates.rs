@@ -15,7 +15,7 @@ pub struct Duplicates {
     /// Contact sheets of the groups, if there are any.
     pub pictures: Vec<Picture>,
 }
-json_format!(Duplicates, "duplicates.json", 1);
+json_format!(Duplicates, "duplicates.json", 2);
 
 /// Two photographs or more that show the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::world::{World, around, links, scored};
 use super::{line, place};
 use plantpipe_stage::format::{
     AreaSummary, Areas, Evaluation, Faithfulness, Fitted, Interval, LabelIssue, MapPer, Objective, PairComparison,
-    SeedGroup, Split, Spread, WorstImage,
+    Picture, SeedGroup, Split, Spread, WorstImage,
 };
 
 fn evaluated(change: impl Fn(&mut Evaluation)) -> World {
@@ -148,6 +148,28 @@ fn doubtful_labels_are_listed_with_their_photographs_likeliest_first() {
     world.action.params.insert("doubts".into(), 1.into());
     let page = world.page();
     assert!(page.contains("The likeliest 1 is shown.") && !page.contains("| `x0` |"), "{page}");
+}
+
+#[test]
+fn a_copy_without_photographs_keeps_the_words_and_the_charts() {
+    let mut world = evaluated(|evaluation| evaluation.splits[1].label_issues = vec![issue("x0", "rust", true, 0.1)]);
+    world.add_analysis(|analysis| {
+        let chart = Picture { file: "contact.jpg".into(), caption: "A chart".into(), photographs: false };
+        analysis.pictures.insert(0, Picture { file: "sheet.jpg".into(), photographs: true, ..chart.clone() });
+        analysis.pictures[1] = chart;
+    });
+    world.add_duplicates();
+    world.add_shards(1);
+    world.add_cams("train", 2, None);
+    world.action.params.insert("photographs".into(), false.into());
+    let page = world.page();
+    let shown = links(&page);
+    assert!(shown.contains(&"analysis/contact.jpg".to_owned()), "{shown:?}");
+    for folder in ["analysis/sheet", "duplicates/", "photographs/", "cams/"] {
+        assert!(!shown.iter().any(|link| link.starts_with(folder)), "{shown:?}");
+    }
+    assert!(page.contains("Pictures that show photographs were left out of this copy."));
+    assert!(page.contains("None of 2 panels is shown.") && page.contains("| `x0` | test | `rust` |"));
 }
 
 #[test]

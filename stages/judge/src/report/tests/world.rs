@@ -74,7 +74,11 @@ impl World {
                 counts: BTreeMap::from([(Split::Train, 300), (Split::Test, 200)]),
             }],
             dimensions: BTreeMap::from([("256x256".into(), 2100)]),
-            pictures: vec![Picture { file: "contact.jpg".into(), caption: "Contact sheet [test]".into() }],
+            pictures: vec![Picture {
+                file: "contact.jpg".into(),
+                caption: "Contact sheet [test]".into(),
+                photographs: true,
+            }],
         };
         change(&mut analysis);
         analysis.write(&self.folder.path().join("analyze")).expect("writes");
@@ -182,7 +186,7 @@ impl World {
             schema: Duplicates::SCHEMA,
             photographs: 40,
             groups: vec![group(agreeing, 0, false), group(conflicting, 3, true)],
-            pictures: vec![Picture { file: "groups.jpg".into(), caption: "The groups".into() }],
+            pictures: vec![Picture { file: "groups.jpg".into(), caption: "The groups".into(), photographs: true }],
         };
         duplicates.write(&self.folder.path().join("twins")).expect("writes");
         self.file("twins/groups.jpg");
