@@ -31,8 +31,8 @@ pub(super) fn section(material: &Material, panels: usize, folder: &mut Folder) -
     if sum < all {
         let all = counted(all as u64, "panel");
         blocks.push(Block::Text(match (several, sum) {
+            (_, 0) => format!("None of {all} is shown."),
             (true, _) => format!("Of each, the first {panels} are shown: {sum} of {all}."),
-            (false, 0) => format!("None of {all} is shown."),
             (false, 1) => format!("The first of {all} is shown."),
             (false, _) => format!("The first {sum} of {all} are shown."),
         }));

@@ -65,13 +65,14 @@ pub(super) fn summary<'a>(maps: impl Iterator<Item = &'a CamMap>) -> Option<Lesi
 
 #[cfg(test)]
 mod tests {
+    use super::super::map::Lie;
     use super::*;
     use plantpipe_pixels::Rgb;
 
     const MAP: [f32; 4] = [0.5, 1.0, 0.0, 0.5];
 
     fn map(values: [f32; 4]) -> Map {
-        Map { width: 4, height: 1, values: values.to_vec() }
+        Map { width: 4, height: 1, values: values.to_vec(), lie: Lie::Evenly }
     }
 
     /// White in the right half.
@@ -94,7 +95,7 @@ mod tests {
         let mask = RgbImage::from_fn(8, 4, |x, _| Rgb([if x >= 6 { 255 } else { 0 }; 3]));
         let bytes = plantpipe_pixels::encode_png(&mask).expect("encodes");
         std::fs::write(folder.path().join(mask_file("a", "rust")), bytes).expect("writes");
-        let even = Map { width: 4, height: 4, values: vec![1.0; 16] };
+        let even = Map { width: 4, height: 4, values: vec![1.0; 16], lie: Lie::Evenly };
         for (fit, area) in [(Fit::Squash, 0.25), (Fit::Crop, 0.0), (Fit::Pad, 0.125)] {
             let found = overlap(&even, folder.path(), "a", "rust", fit).expect("reads");
             assert_eq!(found, Overlap { share: Some(area), area: Some(area) }, "{fit:?}");

@@ -99,11 +99,13 @@ impl Eyes {
     /// The map of each (photograph, label), at the method's own grid; `x` is `[n, 3, h, w]` on a plain device.
     pub(crate) fn maps(&mut self, x: Tensor<4>, pairs: &[(usize, usize)]) -> Vec<Map> {
         let shared = |maps: Vec<Map>| pairs.iter().map(|(row, _)| maps[*row].clone()).collect();
+        let lie = self.way.align.lie(&self.plain, &x);
+        let laid = |maps: Vec<Map>| maps.into_iter().map(|map| Map { lie, ..map }).collect();
         match self.way.method.matter() {
             Matter::Weighed(weighing) => {
-                cams(weighing, |activation| self.frozen.tail(activation), self.plain.activation(x), pairs)
+                laid(cams(weighing, |activation| self.frozen.tail(activation), self.plain.activation(x), pairs))
             }
-            Matter::Activation => shared(eigen_cams(self.plain.activation(x).spatial)),
+            Matter::Activation => laid(shared(eigen_cams(self.plain.activation(x).spatial))),
             Matter::Attention => {
                 let layers = attention(&self.plain, x);
                 shared(grids(rollout(layers, self.way.fusion, self.way.discard)))

@@ -8,6 +8,17 @@ pub(crate) struct Map {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) values: Vec<f32>,
+    pub(super) lie: Lie,
+}
+
+/// Where the cells of a map lie on the photograph.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Lie {
+    /// They divide it evenly.
+    Evenly,
+    /// On the middles of what they see, which are a stride apart and begin at its first pixel: its width and height in
+    /// strides, and a pixel.
+    Seen { width: f32, height: f32, pixel: f32 },
 }
 
 impl Map {
@@ -18,14 +29,19 @@ impl Map {
         for value in &mut values {
             *value = if max > min { (*value - min) / (max - min) } else { 0.0 };
         }
-        Self { width, height, values }
+        Self { width, height, values, lie: Lie::Evenly }
     }
 
-    /// At another size: bilinear with `align_corners = false`, as `PyTorch` and `OpenCV` do it, then scaled again.
+    /// At another size: bilinear with `align_corners = false`, as `PyTorch` and `OpenCV` do it, each cell on the middle of
+    /// what it sees; then scaled again.
     pub(super) fn resized(&self, width: usize, height: usize) -> Self {
-        let columns = taps(self.width, width);
+        let (across, down) = match self.lie {
+            Lie::Evenly => ((self.width as f32, 0.5), (self.height as f32, 0.5)),
+            Lie::Seen { width, height, pixel } => ((width, pixel / 2.0), (height, pixel / 2.0)),
+        };
+        let columns = taps(self.width, width, across);
         let mut values = Vec::with_capacity(width * height);
-        for (above, below, down) in taps(self.height, height) {
+        for (above, below, down) in taps(self.height, height, down) {
             let [above, below] = [above, below].map(|row| &self.values[row * self.width..][..self.width]);
             let across = |row: &[f32], (left, right, share): (usize, usize, f32)| lerp(row[left], row[right], share);
             values.extend(columns.iter().map(|tap| lerp(across(above, *tap), across(below, *tap), down)));
@@ -40,11 +56,12 @@ impl Map {
     }
 }
 
-/// For each of `to` pixel centres: the two of `from` around it, and the share of the second.
-fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
-    let scale = from as f32 / to as f32;
+/// For each of `to` pixel centres: the two of `from` around it, and the share of the second. All of them are `span` cells
+/// wide, and the first cell's centre is `first` from their edge.
+fn taps(from: usize, to: usize, (span, first): (f32, f32)) -> Vec<(usize, usize, f32)> {
+    let scale = span / to as f32;
     let tap = |at: usize| {
-        let place = ((at as f32 + 0.5) * scale - 0.5).max(0.0);
+        let place = ((at as f32 + 0.5) * scale - first).clamp(0.0, (from - 1) as f32);
         let first = (place as usize).min(from - 1);
         (first, (first + 1).min(from - 1), place - first as f32)
     };
@@ -74,6 +91,14 @@ mod tests {
         close(&large.values, &[0.0, 0.25, 0.75, 1.0, 0.0, 0.25, 0.75, 1.0], 1e-6);
         close(&map.resized(2, 1).values, &map.values, 1e-6);
         assert_eq!(map.resized(4, 1).grey().into_raw(), [0, 64, 191, 255]);
+    }
+
+    #[test]
+    fn a_cell_that_sees_what_lies_before_it_is_laid_there() {
+        // A stride of 2 pixels: cells see around pixels 0, 2 and 4 of 5; divided evenly, their middles were 0.3, 2 and 3.7.
+        let lie = Lie::Seen { width: 2.5, height: 0.5, pixel: 0.5 };
+        let map = Map { lie, ..Map::scaled(3, 1, vec![0.0, 1.0, 0.0]) };
+        close(&map.resized(5, 1).values, &[0.0, 0.5, 1.0, 0.5, 0.0], 1e-6);
     }
 
     #[test]

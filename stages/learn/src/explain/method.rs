@@ -1,10 +1,13 @@
 //! How a map can be made: [`Method`], with its names, what it looks at and whether it knows labels.
 
 use super::cam::{Weighing, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam};
+use super::map::Lie;
 use super::rollout::Fusion;
-use crate::models::Arch;
+use crate::models::{Arch, Network};
+use burn::tensor::Tensor;
 use plantpipe_stage::format::MapPer;
 use plantpipe_stage::{Error, Result};
+use serde::Deserialize;
 
 /// A way to a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,23 +134,57 @@ pub(crate) struct Way {
     pub(super) fusion: Fusion,
     /// Of attention rollout and gradient rollout: the share of attention set to zero, 0 to 1.
     pub(super) discard: f64,
+    /// Of maps at an activation.
+    pub(super) align: Align,
+}
+
+/// Where a cell of a map lies on the photograph.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Align {
+    /// On the middle of what it sees.
+    #[default]
+    ReceptiveField,
+    /// On the middle of its own part, as of a picture that is made larger.
+    Grid,
+}
+
+impl Align {
+    pub(super) const NAMES: &'static [&'static str] = &["receptive-field", "grid"];
+
+    /// Where the cells of an activation lie; `x` is what the network looks at, `[n, 3, h, w]`.
+    ///
+    /// A layer of stride 2 whose odd kernel is padded by as much on both sides is centred on the first of the two pixels
+    /// that one of its own stands for, so after five of them a cell is centred on the first of its 32 pixels, not on
+    /// their middle (Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks"). A patch of a
+    /// vision transformer is centred on itself.
+    pub(super) fn lie(self, network: &Network, x: &Tensor<4>) -> Lie {
+        const STRIDE: f32 = 32.0;
+        let [_, _, height, width] = x.dims();
+        match (self, network) {
+            (Self::Grid, _) | (_, Network::Vit(_)) => Lie::Evenly,
+            (Self::ReceptiveField, Network::ResNet(_) | Network::EfficientNetLite0(_)) => {
+                Lie::Seen { width: width as f32 / STRIDE, height: height as f32 / STRIDE, pixel: 1.0 / STRIDE }
+            }
+        }
+    }
 }
 
 impl Way {
     /// The usual method for a network, with its usual settings.
     pub(crate) fn usual(arch: Arch) -> Self {
-        Self { method: Method::usual(arch), fusion: Fusion::Mean, discard: 0.0 }
+        Self { method: Method::usual(arch), fusion: Fusion::Mean, discard: 0.0, align: Align::default() }
     }
 
     /// Grad-CAM, of any network.
     #[cfg(test)]
     pub(crate) fn grad_cam() -> Self {
-        Self { method: Method::GradCam, fusion: Fusion::Mean, discard: 0.0 }
+        Self { method: Method::GradCam, fusion: Fusion::Mean, discard: 0.0, align: Align::default() }
     }
 
     /// # Errors
     /// As [`Method::of`]; or a setting that the method has no use for.
-    pub(super) fn of(name: &str, fusion: Fusion, discard: f64, arch: Arch) -> Result<Self> {
+    pub(super) fn of(name: &str, fusion: Fusion, discard: f64, align: Align, arch: Arch) -> Result<Self> {
         let method = Method::of(name, arch)?;
         let useless = |setting: &str, takers: &str| {
             Err(Error::new(format!("`{setting}` is given, but {} has no use for it", method.title()))
@@ -159,7 +196,10 @@ impl Way {
         if fusion != Fusion::Mean && method != Method::Rollout {
             return useless("fusion", "rollout");
         }
-        Ok(Self { method, fusion, discard })
+        if align == Align::Grid && matches!(method.matter(), Matter::Attention | Matter::AttentionGradient) {
+            return useless("align", "grad-cam, grad-cam++, layer-cam, hires-cam, eigen-cam");
+        }
+        Ok(Self { method, fusion, discard, align })
     }
 }
 
@@ -173,7 +213,9 @@ mod tests {
 
     #[test]
     fn every_name_is_a_method_of_a_transformer() {
-        let of = |name: &&str| Way::of(name, Fusion::Mean, 0.0, arch("vit_tiny_patch16_224")).expect("a method").method;
+        let of = |name: &&str| {
+            Way::of(name, Fusion::Mean, 0.0, Align::default(), arch("vit_tiny_patch16_224")).expect("a method").method
+        };
         let methods: Vec<Method> = Method::NAMES[1..].iter().map(of).collect();
         assert_eq!(methods.len(), 8);
         assert!((1..8).all(|at| !methods[at..].contains(&methods[at - 1])), "{methods:?}");
@@ -201,14 +243,19 @@ mod tests {
 
     #[test]
     fn a_setting_that_a_method_has_no_use_for_is_refused() {
-        let of = |name: &str, fusion, discard| {
-            Way::of(name, fusion, discard, arch("vit_tiny_patch16_224")).map(|_| ()).map_err(|error| error.message)
+        let aligned = |name: &str, fusion, discard, align| {
+            let way = Way::of(name, fusion, discard, align, arch("vit_tiny_patch16_224"));
+            way.map(|_| ()).map_err(|error| error.message)
         };
+        let of = |name: &str, fusion, discard| aligned(name, fusion, discard, Align::ReceptiveField);
         assert_eq!(of("rollout", Fusion::Max, 0.9), Ok(()));
         assert_eq!(of("gradient-rollout", Fusion::Mean, 0.9), Ok(()));
         let refused = of("gradient-rollout", Fusion::Min, 0.9).expect_err("refused");
         assert_eq!(refused, "`fusion` is given, but gradient rollout has no use for it");
         let refused = of("chefer", Fusion::Mean, 0.1).expect_err("refused");
         assert_eq!(refused, "`discard` is given, but Chefer's relevance has no use for it");
+        let refused = aligned("chefer", Fusion::Mean, 0.0, Align::Grid).expect_err("refused");
+        assert_eq!(refused, "`align` is given, but Chefer's relevance has no use for it");
+        assert_eq!(aligned("eigen-cam", Fusion::Mean, 0.0, Align::Grid), Ok(()));
     }
 }

@@ -28,7 +28,7 @@ use crate::{NETWORK, device};
 use drawn::Drawn;
 use faithfulness::Trial;
 use lesions::{Overlap, overlap};
-use method::Method;
+use method::{Align, Method};
 use plantpipe_pixels::{encode_grey_png, encode_png};
 use plantpipe_stage::format::{
     Areas, CamMap, CamPanel, Cams, Faithfulness, JsonFormat, MapPer, Sample, ShardIndex, ShardReader, Split, map_file,
@@ -103,6 +103,12 @@ pub const EXPLAIN: Kind = Kind {
             doc: "the share of each layer's attention, the smallest first, that rollout and gradient-rollout set to zero",
             ty: ParamType::Float { min: 0.0, max: 1.0 },
             default: Some("0.0"),
+        },
+        ParamSpec {
+            name: "align",
+            doc: "where a cell of a map at an activation lies on the photograph: on the middle of what it sees, or as                   pytorch-grad-cam lays it, evenly, which for a network of convolutions is half a cell to the lower right",
+            ty: ParamType::Choice(Align::NAMES),
+            default: Some("\"receptive-field\""),
         },
         ParamSpec {
             name: "faithfulness_steps",
@@ -191,6 +197,7 @@ pub(crate) struct Params {
     method: String,
     fusion: Fusion,
     discard: f64,
+    align: Align,
     faithfulness_steps: usize,
     threshold: f64,
     batch: usize,
@@ -202,7 +209,7 @@ fn run(ctx: &Context) -> Result<()> {
     let params: Params = ctx.params()?;
     let device = device::open(ctx.device())?;
     let model = Trained::open(&ctx.input("model").path, &device.clone().autodiff())?;
-    let way = Way::of(&params.method, params.fusion, params.discard, model.arch)?;
+    let way = Way::of(&params.method, params.fusion, params.discard, params.align, model.arch)?;
     let shards = &ctx.input("shards").path;
     let reader = ShardReader::open(shards)?;
     model.check(ctx, &reader.index)?;

@@ -149,10 +149,11 @@ fn paste(canvas: &mut RgbImage, picture: &RgbImage, left: u32, top: u32) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::map::Lie;
     use super::*;
 
     fn view(is_true: Option<bool>, is_answered: bool, values: Vec<f32>) -> View<'static> {
-        let map = Map { width: 8, height: 4, values };
+        let map = Map { width: 8, height: 4, values, lie: Lie::Evenly };
         View { label: "frog_eye_leaf_spot", probability: 0.5, is_true, is_answered, map, overlap: Overlap::default() }
     }
 
